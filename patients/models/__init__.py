@@ -1,0 +1,52 @@
+from patients.models.audit import AuditAction, AuditEvent
+from patients.models.liquid_biopsy import (
+    CtdnaResult,
+    Detection,
+    Fluid,
+    ResultDraft,
+    ResultVerification,
+    Specimen,
+    Tube,
+)
+from patients.models.people import CareTeam, Patient, PatientIdentity, Role, Sex, Site, User
+from patients.models.timeline import (
+    ClinicalStatus,
+    Diagnosis,
+    Histology,
+    MolecularMarker,
+    Outcome,
+    RadiologyRead,
+    Radiotherapy,
+    SteroidDose,
+    Surgery,
+    SystemicTherapy,
+)
+
+__all__ = [
+    "AuditAction",
+    "AuditEvent",
+    "CareTeam",
+    "ClinicalStatus",
+    "CtdnaResult",
+    "Detection",
+    "Diagnosis",
+    "Fluid",
+    "Histology",
+    "MolecularMarker",
+    "Outcome",
+    "Patient",
+    "PatientIdentity",
+    "RadiologyRead",
+    "Radiotherapy",
+    "ResultDraft",
+    "ResultVerification",
+    "Role",
+    "Sex",
+    "Site",
+    "Specimen",
+    "SteroidDose",
+    "Surgery",
+    "SystemicTherapy",
+    "Tube",
+    "User",
+]
