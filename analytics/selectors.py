@@ -81,3 +81,10 @@ def cohort_rows(cohort: Cohort) -> list[dict[str, Any]]:
             "subject", "time_days", "event", "source_diagnosis", "fields"
         )
     ]
+
+
+def open_alerts(patients: Iterable[Patient]) -> QuerySet[Alert]:
+    """Alerts that nobody has taken yet, of the given patients, oldest evidence first."""
+    acknowledged = AlertAct.objects.filter(alert=OuterRef("pk"), kind=AlertActKind.ACKNOWLEDGED)
+    rows = Alert.objects.filter(patient__in=list(patients)).filter(~Exists(acknowledged))
+    return rows.order_by("occurred_on", "created_at")

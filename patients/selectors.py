@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import datetime as dt
+import uuid
+from collections.abc import Iterable
 from typing import Any
 
 from django.db.models import QuerySet
@@ -146,6 +148,17 @@ def results_with_history(patient: Patient) -> list[CtdnaResult]:
     )
 
 
+def specimens_of(patient: Patient) -> list[Specimen]:
+    """The patient's tubes that stand, in order of collection."""
+    return list(Specimen.objects.current().filter(patient=patient).order_by("collected_at"))
+
+
+def specimens_retracted(patient: Patient) -> list[Specimen]:
+    """The marks that say which tubes were entered in error, why and by whom."""
+    rows = Specimen.objects.filter(patient=patient, entered_in_error=True)
+    return list(rows.select_related("recorded_by"))
+
+
 def draft_of(patient: Patient, user: User) -> ResultDraft | None:
     """The user's unfinished entry for this patient."""
     return ResultDraft.objects.filter(patient=patient, by=user).first()
@@ -160,3 +173,62 @@ def record_history(record: Any) -> list[Any]:
     while (newer := model._base_manager.filter(supersedes=versions[-1]).first()) is not None:
         versions.append(newer)
     return versions
+
+
+@dataclasses.dataclass(frozen=True)
+class Headline:
+    """What is said of a patient in one line; None where nothing is recorded."""
+
+    diagnosis: Diagnosis | None
+    markers: dict[str, MolecularMarker]
+    line: int | None
+    radiotherapy_end: dt.date | None
+    outcome: Outcome | None
+    name: str
+
+    @property
+    def death(self) -> dt.date | None:
+        """Day of death, if recorded."""
+        return self.outcome.occurred_on if self.outcome and self.outcome.kind == "death" else None
+
+
+def headlines_of(patients: Iterable[Patient], *, with_names: bool) -> dict[uuid.UUID, Headline]:
+    """The headline of each patient in a fixed number of queries; tissue markers only."""
+    found = list(patients)
+
+    def rows(model: Any) -> dict[uuid.UUID, list[Any]]:
+        grouped: dict[uuid.UUID, list[Any]] = {patient.pk: [] for patient in found}
+        for record in model.objects.current().filter(patient__in=found):
+            grouped[record.patient_id].append(record)
+        return grouped
+
+    diagnoses, markers, therapies = rows(Diagnosis), rows(MolecularMarker), rows(SystemicTherapy)
+    courses, outcomes = rows(Radiotherapy), rows(Outcome)
+    identities = PatientIdentity.objects.filter(patient__in=found) if with_names else []
+    names = {identity.patient_id: identity.name for identity in identities}
+    return {
+        patient.pk: Headline(
+            diagnosis=next(reversed(diagnoses[patient.pk]), None),
+            markers={row.marker: row for row in markers[patient.pk] if row.source == "tissue"},
+            line=max((row.line for row in therapies[patient.pk]), default=None),
+            radiotherapy_end=_first_end(courses[patient.pk]),
+            outcome=next(reversed(outcomes[patient.pk]), None),
+            name=names.get(patient.pk, ""),
+        )
+        for patient in found
+    }
+
+
+def _first_end(courses: list[Radiotherapy]) -> dt.date | None:
+    ends = [row.ended_on for row in courses if row.ended_on is not None and not row.is_reirradiation]
+    return min(ends, default=None)
+
+
+def only(patient: Patient) -> QuerySet[Patient]:
+    """The one patient, for readers that take a set; whoever calls has opened the patient."""
+    return Patient.objects.filter(pk=patient.pk)
+
+
+def surgery_days(patient: Patient) -> list[dt.date]:
+    """Days of the patient's operations, as they stand now."""
+    return list(Surgery.objects.current().filter(patient=patient).values_list("occurred_on", flat=True))

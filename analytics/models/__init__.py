@@ -1,5 +1,6 @@
 from analytics.models.alert import Alert, AlertAct, AlertActKind, Severity
 from analytics.models.cohort import Cohort, CohortSubject
+from analytics.models.demo import DemoVisitRun
 from analytics.models.trajectory import Assessment, AssessmentRun
 
 __all__ = [
@@ -10,5 +11,6 @@ __all__ = [
     "AssessmentRun",
     "Cohort",
     "CohortSubject",
+    "DemoVisitRun",
     "Severity",
 ]

@@ -13,7 +13,7 @@ from patients.models import Patient
 
 
 class Severity(models.TextChoices):
-    CRITICAL = "critical", "critical"
+    URGENT = "urgent", "urgent"
     WARNING = "warning", "warning"
     INFO = "info", "for information"
 

@@ -125,13 +125,13 @@ class Record(AppendOnly):
         successor.reason = reason.strip()
         successor.entered_in_error = entered_in_error
         successor.supersedes = self
+        successor.full_clean(exclude=["supersedes"], validate_unique=False, validate_constraints=False)
         if check is not None and not entered_in_error:
             check(successor)
         return _insert_successor(successor)
 
 
 def _insert_successor(successor: Any) -> Any:
-    successor.full_clean(exclude=["supersedes"], validate_unique=False, validate_constraints=False)
     try:
         with transaction.atomic():
             successor.save(force_insert=True)

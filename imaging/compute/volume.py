@@ -24,7 +24,7 @@ class Volume:
     array : ndarray, shape (nx, ny, nz) or (nx, ny, nz, n)
         Samples. The last axis of a 4-D array is time (DSC) or b-value (DWI).
     affine : ndarray, shape (4, 4)
-        Voxel index (i, j, k) to RAS+ millimetres (x to the patient's right is negative, as in NIfTI).
+        Voxel index (i, j, k) to RAS+ millimetres (+x points to the patient's right, as in NIfTI).
     kind : str
         "t1", "t1ce", "t2", "flair", "dwi", "adc", "dsc", "rcbv", "k2", "labels", "brain", ...
     unit : str

@@ -1,6 +1,7 @@
 from imaging.models.measurements import Measurement
 from imaging.models.runs import ImagingRun, ImagingStep, StepState
 from imaging.models.scans import Instance, QuarantinedFile, Series, SeriesKind, Study, Timepoint
+from imaging.models.uploads import UploadRun
 from imaging.models.volumes import Registration, Segmentation, Volume
 
 __all__ = [
@@ -16,5 +17,6 @@ __all__ = [
     "StepState",
     "Study",
     "Timepoint",
+    "UploadRun",
     "Volume",
 ]

@@ -15,14 +15,15 @@ from imaging.models.scans import Timepoint
 class Volume(AppendOnly):
     """A stored volume: NIfTI file, kind, unit, geometry, and what it was made from.
 
-    `space` says which grid it lives on: "native" (its own acquisition) or "t1ce" (the timepoint's reference).
+    `space` says which grid it lives on: "native" (its own acquisition) or "reference" (the post-contrast T1 where there
+    is one, else the best structural volume of the visit).
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     run = models.ForeignKey(ImagingRun, on_delete=models.PROTECT, related_name="volumes")
     timepoint = models.ForeignKey(Timepoint, on_delete=models.PROTECT, related_name="volumes")
     kind = models.CharField(max_length=20)
-    space = models.CharField(max_length=8, choices=[("native", "native"), ("t1ce", "on the T1ce grid")])
+    space = models.CharField(max_length=10, choices=[("native", "native"), ("reference", "on the grid of the reference")])
     unit = models.CharField(max_length=20)
     file = models.CharField(max_length=200)
     sha256 = models.CharField(max_length=64)

@@ -20,12 +20,20 @@ from patients.models import (
     Specimen,
     SystemicTherapy,
 )
-from patients.models.timeline import Cns5Type, MarkerSource, OutcomeKind
+from patients.models.liquid_biopsy import Detection
+from patients.models.timeline import Cns5Type, Marker, MarkerSource, MarkerStatus, OutcomeKind
+
+# Nobody who is followed today had an event before this year; catches slips such as 0201 for 2021.
+EARLIEST_YEAR = 1900
+# Clocks of laboratory systems differ a little.
+CLOCK_TOLERANCE = dt.timedelta(minutes=5)
+LONGEST_BEFORE_SPIN = dt.timedelta(hours=168)  # science.md 6.4
 
 
 def check(record: Record) -> None:
     """Raise a ValidationError that names the field when the record cannot be true."""
     _not_in_the_future(record)
+    _not_ages_ago(record)
     _not_before_birth(record.patient, record.occurred_on)
     _not_after_death(record)
     for model, rule in _RULES.items():
@@ -36,6 +44,11 @@ def check(record: Record) -> None:
 def _not_in_the_future(record: Record) -> None:
     if record.occurred_on > timezone.localdate() + dt.timedelta(days=1):
         raise ValidationError({"occurred_on": f"{record.occurred_on} lies in the future"})
+
+
+def _not_ages_ago(record: Record) -> None:
+    if record.occurred_on.year < EARLIEST_YEAR:
+        raise ValidationError({"occurred_on": f"{record.occurred_on} is before {EARLIEST_YEAR}"})
 
 
 def _not_before_birth(patient: Patient, day: dt.date) -> None:
@@ -60,24 +73,58 @@ def _ends_after_start(record: Any) -> None:
 
 
 def _specimen_times(record: Any) -> None:
-    if (
-        record.collected_at.date() != record.occurred_on
-        and abs((record.collected_at.date() - record.occurred_on).days) > 1
-    ):
+    if abs((record.collected_at.date() - record.occurred_on).days) > 1:
         raise ValidationError({"collected_at": "the collection time and the date of the sample disagree"})
-    for name in ("spun_at", "received_at"):
-        later = getattr(record, name)
-        if later is not None and later < record.collected_at:
+    for name in ("collected_at", "spun_at", "received_at"):
+        moment = getattr(record, name)
+        if moment is not None and moment > timezone.now() + CLOCK_TOLERANCE:
+            raise ValidationError({name: "lies in the future"})
+        if moment is not None and moment < record.collected_at:
             raise ValidationError({name: "is before the sample was collected"})
+    if record.spun_at is not None and record.spun_at - record.collected_at > LONGEST_BEFORE_SPIN:
+        raise ValidationError({"spun_at": "is more than 168 hours after the sample was collected"})
 
 
 def _ctdna(record: Any) -> None:
     if record.specimen.patient_id != record.patient_id:
         raise ValidationError({"specimen": "the specimen is another patient's"})
-    value, blank = record.vaf_percent, record.lob_percent
-    if record.detection == "detected" and value is not None and blank is not None and value < blank:
+    if record.reported_on is not None and record.reported_on < record.specimen.occurred_on:
+        raise ValidationError({"reported_on": "is before the sample was collected"})
+    _ctdna_state(record)
+    _ctdna_limits(record)
+
+
+def _ctdna_state(record: Any) -> None:
+    """A detection state says which numbers there must be, and which there cannot be."""
+    valued = record.vaf_percent is not None or record.copies_per_ml is not None
+    word = record.get_detection_display()
+    if record.detection == Detection.DETECTED and not valued:
+        raise ValidationError({"vaf_percent": "detected needs a VAF or mutant copies/mL"})
+    if record.detection in (Detection.NOT_DETECTED, Detection.BELOW_LOD) and record.lod_percent is None:
+        raise ValidationError({"lod_percent": f"{word} says nothing without the assay's LoD"})
+    if record.detection in _WITHOUT_VALUE and valued:
+        field = "vaf_percent" if record.vaf_percent is not None else "copies_per_ml"
+        raise ValidationError({field: f"{word} has no value; remove it or choose another word"})
+
+
+def _ctdna_limits(record: Any) -> None:
+    """The VAF, the blank and the limit of detection must agree with the word; science.md 6.2, 6.4."""
+    value, blank, limit = record.vaf_percent, record.lob_percent, record.lod_percent
+    if blank is not None and limit is not None and blank > limit:
+        raise ValidationError({"lob_percent": f"the blank ({blank} %) cannot be above the LoD ({limit} %)"})
+    if value is None:
+        return
+    if record.detection == Detection.DETECTED and blank is not None and value < blank:
         raise ValidationError(
-            {"vaf_percent": f"called detected, but {value} % is below the blank ({blank} %)"}
+            {"vaf_percent": f"called detected, but {value} % is below the blank (LoB {blank} %)"}
+        )
+    if record.detection == Detection.DETECTED and limit is not None and value < limit:
+        raise ValidationError(
+            {"vaf_percent": f"called detected, but {value} % is below the LoD ({limit} %); choose below LoD"}
+        )
+    if record.detection == Detection.BELOW_LOD and limit is not None and value >= limit:
+        raise ValidationError(
+            {"vaf_percent": f"called below LoD, but {value} % is not below the LoD ({limit} %)"}
         )
 
 
@@ -95,6 +142,12 @@ def _diagnosis(record: Any) -> None:
 
 
 def _marker(record: Any) -> None:
+    possible = _STATUSES_OF.get(record.marker)
+    if possible is not None and record.status not in (*possible, MarkerStatus.INDETERMINATE):
+        words = " or ".join(MarkerStatus(status).label for status in possible)
+        raise ValidationError(
+            {"status": f"{record.get_marker_display()} is {words}, not {record.get_status_display()}"}
+        )
     if record.source != MarkerSource.TISSUE:
         return
     diagnosis = Diagnosis.objects.current().filter(patient_id=record.patient_id).last()
@@ -119,6 +172,14 @@ def _tissue_status(patient_id: Any, marker: str) -> str | None:
     newest = found.last()
     return newest.status if newest is not None else None
 
+
+_WITHOUT_VALUE = (Detection.NOT_DETECTED, Detection.NOT_TESTED, Detection.NOT_EVALUABLE)
+
+_STATUSES_OF: dict[str, tuple[MarkerStatus, ...]] = {
+    Marker.IDH: (MarkerStatus.MUTANT, MarkerStatus.WILDTYPE),
+    Marker.MGMT: (MarkerStatus.METHYLATED, MarkerStatus.UNMETHYLATED),
+    Marker.CODEL: (MarkerStatus.CODELETED, MarkerStatus.INTACT),
+}
 
 _CONTRADICTIONS: tuple[tuple[str, tuple[str, ...], tuple[str, ...]], ...] = (
     ("idh", ("mutant",), (Cns5Type.GBM, Cns5Type.PHGG)),

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 import datetime as dt
+import json
 from typing import Any
 
 from django.db import IntegrityError, transaction
 
-from gliomon.common.errors import Conflict, DomainError, PermissionRefused
+from gliomon.common.errors import Conflict, DomainError, NotFound, PermissionRefused
 from gliomon.common.news import record_written
 from patients.models import (
     AuditAction,
@@ -20,20 +21,30 @@ from patients.models import (
     User,
 )
 from patients.permissions import may
-from patients.services import consistency
 from patients.services.audit import audit_write
-from patients.services.records import insert
+from patients.services.records import RecordInvalid, insert, superseded
 
-# Haploid genome equivalents per nanogram of cfDNA (3.3 pg each); science.md 6.2.
-GE_PER_NG = 303
+DRAFT_LIMIT_CHARACTERS = 50_000
 
 
 @dataclasses.dataclass(frozen=True)
-class Implausible:
-    """A value that is possible but unlikely: shown, and confirmed by the person who enters it."""
+class SampleFault:
+    """What is wrong with a sample: in which result (None: the tube itself), in which field, and why."""
 
+    row: int | None
     field: str
     sentence: str
+
+
+class SampleInvalid(DomainError):
+    """A sample that was refused as a whole."""
+
+    def __init__(self, faults: list[SampleFault]) -> None:
+        super().__init__("sample_invalid", "; ".join(f"{f.field}: {f.sentence}" for f in faults))
+        self.faults = faults
+
+    def __reduce__(self) -> tuple[type, tuple[Any, ...]]:
+        return type(self), (self.faults,)
 
 
 @transaction.atomic
@@ -48,8 +59,7 @@ def specimen_add(
 ) -> Specimen:
     """Record one tube."""
     _refuse_unless(may(by, "ctdna.write"), "your role may not enter samples")
-    if collected_at.tzinfo is None:
-        raise DomainError("date_naive", "the collection time needs a time zone")
+    _refuse_naive(collected_at)
     specimen = Specimen(
         patient=patient,
         recorded_by=by,
@@ -79,6 +89,94 @@ def result_submit(
         **fields,
     )
     return insert(result, known_at=known_at, by=by, what="ctdna result", request_id=request_id)
+
+
+@transaction.atomic
+def sample_submit(
+    *,
+    patient: Patient,
+    by: User,
+    specimen: dict[str, Any],
+    results: list[dict[str, Any]],
+    request_id: str = "",
+) -> Specimen:
+    """Record a tube with all its results, or nothing; the author's draft is gone afterwards.
+
+    Raises `SampleInvalid`, whose errors say which result and which field.
+    """
+    _refuse_unless(may(by, "ctdna.write"), "your role may not enter samples")
+    if not results:
+        raise SampleInvalid([SampleFault(None, "", "a sample needs at least one analyte")])
+    _refuse_naive(specimen["collected_at"])
+    _refuse_repeats(results)
+    _refuse_second_sample(patient, specimen)
+    tube = _specimen_or_faults(patient=patient, by=by, request_id=request_id, fields=specimen)
+    faults: list[SampleFault] = []
+    for row, fields in enumerate(results):
+        try:
+            result_submit(specimen=tube, by=by, request_id=request_id, **fields)
+        except RecordInvalid as error:
+            faults.extend(_faults(row, error))
+    if faults:
+        raise SampleInvalid(faults)
+    draft_discard(patient=patient, by=by)
+    return tube
+
+
+def _specimen_or_faults(*, patient: Patient, by: User, request_id: str, fields: dict[str, Any]) -> Specimen:
+    try:
+        return specimen_add(patient=patient, by=by, request_id=request_id, **fields)
+    except RecordInvalid as error:
+        raise SampleInvalid(_faults(None, error)) from error
+
+
+def _faults(row: int | None, error: RecordInvalid) -> list[SampleFault]:
+    return [SampleFault(row, field, text) for field, texts in error.errors.items() for text in texts]
+
+
+def _refuse_naive(collected_at: dt.datetime) -> None:
+    if collected_at.tzinfo is None:
+        raise DomainError("date_naive", "the collection time needs a time zone")
+
+
+def _refuse_repeats(results: list[dict[str, Any]]) -> None:
+    seen: set[str] = set()
+    for row, fields in enumerate(results):
+        name = fields["analyte"].casefold()
+        if name in seen:
+            raise SampleInvalid([SampleFault(row, "analyte", "this analyte is in the sample already")])
+        seen.add(name)
+
+
+def _refuse_second_sample(patient: Patient, specimen: dict[str, Any]) -> None:
+    """One tube per fluid and moment: the lock makes a double click wait, and then find the first one."""
+    Patient.objects.select_for_update().get(pk=patient.pk)
+    same = Specimen.objects.current().filter(
+        patient=patient, fluid=specimen["fluid"], collected_at=specimen["collected_at"]
+    )
+    if same.exists():
+        raise SampleInvalid(
+            [SampleFault(None, "collected_at", "a sample of this fluid and time is recorded already")]
+        )
+
+
+@transaction.atomic
+def sample_retract(*, specimen: Specimen, by: User, reason: str, request_id: str = "") -> Specimen:
+    """Mark a tube and all its results as entered in error: the wrong patient, the wrong day."""
+    _refuse_unless(may(by, "ctdna.write"), "your role may not retract samples")
+    for result in CtdnaResult.objects.current().filter(specimen=specimen):
+        result_retract(result=result, by=by, reason=reason, request_id=request_id)
+    successor = superseded(specimen, by=by, reason=reason, entered_in_error=True)
+    _amended(successor, by=by, request_id=request_id, detail={"retracts": str(specimen.pk)})
+    return successor
+
+
+def specimen_get(*, patient: Patient, specimen_id: str) -> Specimen:
+    """Return one tube of this patient."""
+    found = Specimen.objects.filter(patient=patient, pk=specimen_id).first()
+    if found is None:
+        raise NotFound("specimen_not_found", "no such sample for this patient")
+    return found
 
 
 @transaction.atomic
@@ -112,24 +210,48 @@ def result_correct(
 ) -> CtdnaResult:
     """Replace a result by a corrected one, which needs its own verification."""
     _refuse_unless(may(by, "ctdna.write"), "your role may not correct results")
-    successor = result.supersede(by=by, reason=reason, check=consistency.check, **changes)
+    successor = superseded(result, by=by, reason=reason, **changes)
+    _amended(successor, by=by, request_id=request_id, detail={"supersedes": str(result.pk)})
+    return successor
+
+
+@transaction.atomic
+def result_retract(*, result: CtdnaResult, by: User, reason: str, request_id: str = "") -> CtdnaResult:
+    """Mark a result as entered in error; it stays readable, struck through, and counts for nothing."""
+    _refuse_unless(may(by, "ctdna.write"), "your role may not retract results")
+    successor = superseded(result, by=by, reason=reason, entered_in_error=True)
+    _amended(successor, by=by, request_id=request_id, detail={"retracts": str(result.pk)})
+    return successor
+
+
+def _amended(successor: CtdnaResult | Specimen, *, by: User, request_id: str, detail: dict[str, str]) -> None:
     audit_write(
         actor=by,
         action=AuditAction.AMEND,
-        what="ctdna result",
-        patient=result.patient,
+        what="specimen" if isinstance(successor, Specimen) else "ctdna result",
+        patient=successor.patient,
         object_id=successor.pk,
         request_id=request_id,
-        detail={"supersedes": str(result.pk)},
+        detail=detail,
     )
-    record_written.send(sender=CtdnaResult, record=successor)
-    return successor
+    record_written.send(sender=type(successor), record=successor)
+
+
+def result_get(*, patient: Patient, result_id: str) -> CtdnaResult:
+    """Return one result of this patient, whether it stands or was superseded."""
+    rows = CtdnaResult.objects.select_related("specimen", "recorded_by", "superseded_by")
+    found = rows.filter(patient=patient, pk=result_id).first()
+    if found is None:
+        raise NotFound("result_not_found", "no such result for this patient")
+    return found
 
 
 @transaction.atomic
 def draft_save(*, patient: Patient, by: User, content: dict[str, Any]) -> ResultDraft:
     """Keep an unfinished entry for its author."""
     _refuse_unless(may(by, "ctdna.write"), "your role may not enter results")
+    if len(json.dumps(content)) > DRAFT_LIMIT_CHARACTERS:
+        raise DomainError("draft_too_large", "this draft is too long to be kept; submit what is complete")
     draft, _ = ResultDraft.objects.update_or_create(patient=patient, by=by, defaults={"content": content})
     return draft
 
@@ -138,45 +260,6 @@ def draft_save(*, patient: Patient, by: User, content: dict[str, Any]) -> Result
 def draft_discard(*, patient: Patient, by: User) -> None:
     """Forget the author's draft for this patient."""
     ResultDraft.objects.filter(patient=patient, by=by).delete()
-
-
-def plausibility(*, fluid: str, values: dict[str, Any]) -> list[Implausible]:
-    """Return what is possible but unlikely, to be confirmed by the person; science.md 6.4."""
-    warnings = []
-    vaf_limit = {"plasma": 5.0, "csf": 80.0}[fluid]
-    volume_limit = {"plasma": 2.0, "csf": 1.0}[fluid]
-    checks = (
-        (
-            "vaf_percent",
-            lambda v: v > vaf_limit,
-            f"above {vaf_limit:g} % is rare in {fluid}; is it a percent?",
-        ),
-        ("copies_per_ml", lambda v: v > 1e4, "above 10,000 copies/mL is rare"),
-        ("cfdna_ng_per_ml", lambda v: v > 100 or v < 1, "outside 1-100 ng/mL is rare"),
-        ("volume_ml", lambda v: v < volume_limit, f"under {volume_limit:g} mL limits what can be found"),
-        ("total_ge", lambda v: v < 1000, "under 1,000 genome equivalents a negative result says little"),
-        ("lod_percent", lambda v: v > 1, "an LoD above 1 % is unusual; is it a percent?"),
-    )
-    for field, unlikely, sentence in checks:
-        value = values.get(field)
-        if value is not None and unlikely(float(value)):
-            warnings.append(Implausible(field, sentence))
-    warnings.extend(_copies_disagree(values))
-    return warnings
-
-
-def _copies_disagree(values: dict[str, Any]) -> list[Implausible]:
-    vaf, cfdna, copies = (values.get(name) for name in ("vaf_percent", "cfdna_ng_per_ml", "copies_per_ml"))
-    if not vaf or not cfdna or not copies:
-        return []
-    expected = float(vaf) / 100.0 * float(cfdna) * GE_PER_NG
-    if 1 / 3 <= float(copies) / expected <= 3:
-        return []
-    return [
-        Implausible(
-            "copies_per_ml", f"VAF and cfDNA give about {expected:.3g} copies/mL, entered {float(copies):g}"
-        )
-    ]
 
 
 def _refuse_unless(allowed: bool, sentence: str) -> None:

@@ -9,7 +9,7 @@ from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
 
-from gliomon.common.errors import Conflict, DomainError
+from gliomon.common.errors import Conflict, DomainError, PermissionRefused
 from patients.models import (
     AuditAction,
     CareTeam,
@@ -20,6 +20,7 @@ from patients.models import (
     Site,
     User,
 )
+from patients.permissions import may
 from patients.services.audit import audit_write
 
 SYSTEM_USERNAME = "system"
@@ -88,6 +89,7 @@ def patient_create(
     is_virtual: bool = False,
 ) -> Patient:
     """Create a pseudonymous patient, with an identity row when a name is given."""
+    _refuse_creation(by, care_team, name=name, mrn=mrn, birth_date=birth_date)
     patient = Patient(
         key=key,
         site=care_team.site,
@@ -109,3 +111,20 @@ def patient_create(
         PatientIdentity.objects.create(patient=patient, name=name, mrn=mrn, birth_date=birth_date)
     audit_write(actor=by, action=AuditAction.CREATE, what="patient", patient=patient)
     return patient
+
+
+def _refuse_creation(
+    by: User, care_team: CareTeam, *, name: str, mrn: str, birth_date: dt.date | None
+) -> None:
+    if not may(by, "patient.create"):
+        raise PermissionRefused("not_allowed", "your role may not create patients")
+    if by.role != Role.SYSTEM and by.site_id != care_team.site_id:
+        raise PermissionRefused("not_your_team", "the team belongs to another site")
+    if (mrn or birth_date) and not name:
+        raise DomainError(
+            "name_missing", "a hospital number or a full date of birth is kept only with a name"
+        )
+    if mrn and PatientIdentity.objects.filter(mrn=mrn, patient__site=care_team.site).exists():
+        raise Conflict(
+            "mrn_taken", "a patient with this hospital number exists at your site; ask its data manager"
+        )

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from gliomon.common.errors import NotFound
+from gliomon.common.errors import NotFound, PermissionRefused
 from patients import selectors
 from patients.models import AuditAction, Patient, User
+from patients.permissions import may
 from patients.services.audit import audit_write
 
 
@@ -19,6 +20,16 @@ def patient_open(*, user: User, key: str, what: str, request_id: str = "") -> Pa
         raise NotFound("patient_not_found", "no such patient among those you look after")
     audit_write(actor=user, action=AuditAction.VIEW, what=what, patient=patient, request_id=request_id)
     return patient
+
+
+def refuse_unless_may(
+    *, user: User, action: str, patient: Patient, sentence: str, request_id: str = ""
+) -> None:
+    """Raise PermissionRefused, and write that it was, unless the user's role may do `action`."""
+    if may(user, action):
+        return
+    audit_write(actor=user, action=AuditAction.DENY, what=action, patient=patient, request_id=request_id)
+    raise PermissionRefused("not_allowed", sentence)
 
 
 def patients_listed(

@@ -5,10 +5,12 @@ from __future__ import annotations
 import dataclasses
 import datetime as dt
 import uuid
+from decimal import Decimal
 from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.db import transaction
+from django.db.models import DecimalField
 
 from gliomon.common.errors import Conflict, DomainError, NotFound, PermissionRefused
 from gliomon.common.news import record_written
@@ -31,6 +33,14 @@ from patients.models import (
 from patients.permissions import may
 from patients.services import consistency
 from patients.services.audit import audit_write
+
+
+class RecordInvalid(DomainError):
+    """Values that cannot be stored; `errors` holds the sentences by field, "" for those about the whole entry."""
+
+    def __init__(self, code: str, message: str, errors: dict[str, list[str]] | None = None) -> None:
+        super().__init__(code, message)
+        self.errors = errors or {}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -70,7 +80,7 @@ def kind_of(slug: str) -> RecordKind:
 @transaction.atomic
 def record_add(
     *,
-    kind: str,
+    slug: str,
     patient: Patient,
     by: User,
     occurred_on: dt.date,
@@ -78,11 +88,11 @@ def record_add(
     request_id: str = "",
     **fields: Any,
 ) -> Record:
-    """Add a record. `known_at` is for history that the clinic knew before gliomon did (import, demo)."""
-    chosen = kind_of(kind)
+    """Add a record of the kind `slug`. `known_at` is for history that the clinic knew before gliomon did (import, demo)."""
+    chosen = kind_of(slug)
     _refuse_unless(may(by, chosen.action), chosen)
     record = chosen.model(patient=patient, occurred_on=occurred_on, recorded_by=by, **fields)
-    return insert(record, known_at=known_at, by=by, what=kind, request_id=request_id)
+    return insert(record, known_at=known_at, by=by, what=slug, request_id=request_id)
 
 
 @transaction.atomic
@@ -90,7 +100,7 @@ def record_correct(*, record: Record, by: User, reason: str, request_id: str = "
     """Replace a record by a corrected one; the old row stays."""
     chosen = _kind_of_record(record)
     _refuse_unless(may(by, chosen.action), chosen)
-    successor = _superseded(record, by=by, reason=reason, **changes)
+    successor = superseded(record, by=by, reason=reason, **changes)
     audit_write(
         actor=by,
         action=AuditAction.AMEND,
@@ -109,7 +119,7 @@ def record_retract(*, record: Record, by: User, reason: str, request_id: str = "
     """Mark a record as entered in error; it stays readable in the history and counts for nothing."""
     chosen = _kind_of_record(record)
     _refuse_unless(may(by, chosen.action), chosen)
-    successor = _superseded(record, by=by, reason=reason, entered_in_error=True)
+    successor = superseded(record, by=by, reason=reason, entered_in_error=True)
     audit_write(
         actor=by,
         action=AuditAction.AMEND,
@@ -155,24 +165,30 @@ def insert(record: Record, *, known_at: dt.datetime | None, by: User, what: str,
 
 def validate(record: Record) -> None:
     """Refuse impossible values and impossible histories, naming the field."""
+    stamps = ["supersedes", "recorded_at", "known_at"]
     try:
-        record.full_clean(exclude=["supersedes", "recorded_at", "known_at"])
+        record.full_clean(exclude=stamps, validate_constraints=False)
         consistency.check(record)
+        record.validate_constraints(exclude=stamps)
     except ValidationError as error:
-        raise DomainError("record_invalid", _sentence(error)) from error
+        raise invalid(error) from error
 
 
-def _superseded(record: Record, *, by: User, reason: str, **changes: Any) -> Any:
+def superseded(record: Record, *, by: User, reason: str, **changes: Any) -> Any:
+    """Write the successor of a record, refusing what cannot be true. Callers hold the transaction."""
     try:
         return record.supersede(by=by, reason=reason, check=consistency.check, **changes)
     except ValidationError as error:
-        raise DomainError("record_invalid", _sentence(error)) from error
+        raise invalid(error) from error
 
 
-def _sentence(error: ValidationError) -> str:
-    if hasattr(error, "error_dict"):
-        return "; ".join(f"{field}: {' '.join(texts)}" for field, texts in error.message_dict.items())
-    return " ".join(error.messages)
+def invalid(error: ValidationError) -> RecordInvalid:
+    """Return the refusal that carries a ValidationError's sentences by field."""
+    if not hasattr(error, "error_dict"):
+        return RecordInvalid("record_invalid", " ".join(error.messages), {"": list(error.messages)})
+    errors = {"" if name == "__all__" else name: list(texts) for name, texts in error.message_dict.items()}
+    sentence = "; ".join(f"{name}: {' '.join(texts)}" for name, texts in errors.items())
+    return RecordInvalid("record_invalid", sentence, errors)
 
 
 def _kind_of_record(record: Record) -> RecordKind:

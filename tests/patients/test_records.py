@@ -20,7 +20,7 @@ DAY = dt.date(2024, 3, 1)
 
 def steroid(clinic: people.Clinic, dose: float = 4, **more: object) -> SteroidDose:
     return records.record_add(
-        kind="steroid",
+        slug="steroid",
         patient=clinic.patient,
         by=clinic.clinician,
         occurred_on=DAY,
@@ -147,7 +147,7 @@ def test_writing_is_audited_and_refused_to_roles_that_may_not() -> None:
     assert (event.actor, event.patient, event.object_id) == (clinic.clinician, clinic.patient, str(row.pk))
     with pytest.raises(PermissionRefused):
         records.record_add(
-            kind="diagnosis",
+            slug="diagnosis",
             patient=clinic.patient,
             by=clinic.researcher,
             occurred_on=DAY,
@@ -160,7 +160,7 @@ def test_impossible_histories_are_refused_with_the_field() -> None:
     by = clinic.clinician
     with pytest.raises(DomainError, match="ended_on"):
         records.record_add(
-            kind="radiotherapy",
+            slug="radiotherapy",
             patient=clinic.patient,
             by=by,
             occurred_on=DAY,
@@ -170,16 +170,16 @@ def test_impossible_histories_are_refused_with_the_field() -> None:
         )
     with pytest.raises(DomainError, match="future"):
         records.record_add(
-            kind="status",
+            slug="status",
             patient=clinic.patient,
             by=by,
             occurred_on=timezone.localdate() + dt.timedelta(days=9),
             kps=90,
         )
     records.record_add(
-        kind="marker", patient=clinic.patient, by=by, occurred_on=DAY, marker="idh", status="mutant"
+        slug="marker", patient=clinic.patient, by=by, occurred_on=DAY, marker="idh", status="mutant"
     )
     with pytest.raises(DomainError, match="contradicts"):
         records.record_add(
-            kind="diagnosis", patient=clinic.patient, by=by, occurred_on=DAY, cns5_type="gbm_idhwt", grade=4
+            slug="diagnosis", patient=clinic.patient, by=by, occurred_on=DAY, cns5_type="gbm_idhwt", grade=4
         )
