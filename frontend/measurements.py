@@ -44,7 +44,7 @@ QUANTITIES = {
 
 @dataclasses.dataclass(frozen=True)
 class RegionRow:
-    """One region's numbers as written, in the order of the table's statistics."""
+    """One region's numbers as written, in the order of the table's statistics; notes that only it has."""
 
     region: str
     cells: list[str]
@@ -66,13 +66,14 @@ class Provenance:
 
 @dataclasses.dataclass(frozen=True)
 class QuantityTable:
-    """All numbers of one quantity."""
+    """All numbers of one quantity; `notes` hold for each of them."""
 
     key: str
     title: str
     unit: str
     statistics: list[str]
     rows: list[RegionRow]
+    notes: list[str]
     provenance: Provenance
 
 
@@ -90,15 +91,17 @@ def measurement_tables(measured: Sequence[Any], volumes: Sequence[Any]) -> list[
 def _table(key: str, quantity: Quantity, rows: list[Any], method: str) -> QuantityTable:
     statistics = [name for name in STATISTICS if any(row.statistic == name for row in rows)]
     regions = sorted({row.region for row in rows}, key=_place)
+    common = [flag for flag in rows[0].flags if all(flag in row.flags for row in rows)]
     return QuantityTable(
         key=key,
         title=quantity.title,
         unit=quantity.unit,
         statistics=[STATISTICS[name] for name in statistics],
         rows=[
-            _region(quantity, region, statistics, [row for row in rows if row.region == region])
+            _region(quantity, region, statistics, [row for row in rows if row.region == region], common)
             for region in regions
         ],
+        notes=selectors.flag_sentences(common),
         provenance=_provenance(rows, method),
     )
 
@@ -107,14 +110,17 @@ def _place(region: str) -> int:
     return REGION_ORDER.index(region) if region in REGION_ORDER else len(REGION_ORDER)
 
 
-def _region(quantity: Quantity, region: str, statistics: list[str], rows: list[Any]) -> RegionRow:
+def _region(
+    quantity: Quantity, region: str, statistics: list[str], rows: list[Any], common: list[str]
+) -> RegionRow:
     values = {row.statistic: row.value for row in rows}
+    own = [flag for row in rows for flag in row.flags if flag not in common]
     return RegionRow(
         region=selectors.region_name(region),
         cells=[value_words(quantity, values.get(name)) for name in statistics],
         n_voxels=max(row.n_voxels for row in rows),
         missing_percent=100 * max(row.nan_share for row in rows),
-        notes=selectors.flag_sentences(flag for row in rows for flag in row.flags),
+        notes=selectors.flag_sentences(own),
     )
 
 

@@ -10,6 +10,21 @@ from django.urls import reverse
 from imaging import selectors
 
 BASES = ("t1ce", "t1", "t2", "flair")
+# matplotlib's perceptually uniform maps (CC0), 17 even steps: the viewer's own of these names have 4 and are translucent.
+COLOURS: dict[str, tuple[str, ...]] = {
+    "viridis": tuple(
+        (
+            "#440154 #48186a #472d7b #424086 #3b528b #33638d #2c728e #26828e #21918c "
+            "#1f9f88 #27ad81 #3dbc74 #5cc863 #81d34d #aadc32 #d5e21a #fde725"
+        ).split()
+    ),
+    "inferno": tuple(
+        (
+            "#000004 #0b0724 #210c4a #3d0965 #57106e #71196e #8a226a #a32c61 #bc3754 "
+            "#d04545 #e35933 #f1711f #f98c0a #fcaa0f #f9c932 #f2e865 #fcffa4"
+        ).split()
+    ),
+}
 # Fixed windows, so that visits can be compared by eye. Shown unit = stored unit x scale.
 MAPS: dict[str, dict[str, Any]] = {
     "adc": {
@@ -44,7 +59,7 @@ def viewer_setup(patient: Any, volumes: Sequence[Any]) -> dict[str, Any] | None:
     return {
         "bases": bases,
         "labels": _image(patient, shown["labels"]) if "labels" in shown else None,
-        "maps": [_image(patient, shown[kind]) | MAPS[kind] for kind in MAPS if kind in shown],
+        "maps": [_map(patient, shown[kind]) for kind in MAPS if kind in shown],
         "legend": legend(),
     }
 
@@ -61,6 +76,11 @@ def legend() -> list[dict[str, Any]]:
         }
         for value, entry in selectors.label_legend()
     ]
+
+
+def _map(patient: Any, volume: Any) -> dict[str, Any]:
+    how = MAPS[volume.kind]
+    return _image(patient, volume) | how | {"colours": COLOURS[how["colormap"]]}
 
 
 def _image(patient: Any, volume: Any) -> dict[str, Any]:

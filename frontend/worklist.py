@@ -39,6 +39,11 @@ class OpenAlerts:
     oldest: dt.date
 
     @property
+    def more(self) -> int:
+        """How many there are besides the one that is named."""
+        return self.count - 1
+
+    @property
     def badge(self) -> str:
         """The badge's colour class."""
         return SEVERITY_BADGE[self.severity]

@@ -122,7 +122,7 @@ USE_TZ = True
 USE_I18N = True
 
 STATIC_URL = "static/"
-STATIC_ROOT = DATA_DIR / "static"
+STATIC_ROOT = env.folder("GLIOMON_STATIC_ROOT", default=DATA_DIR / "static")
 WHITENOISE_USE_FINDERS = True
 WHITENOISE_MAX_AGE = 3600
 # plotly.js comes from the pinned plotly wheel, so that figures and renderer can never be of two versions.

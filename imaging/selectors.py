@@ -60,7 +60,9 @@ def series_of(timepoint: Timepoint) -> list[Series]:
 
 def runs_of(timepoint: Timepoint) -> list[ImagingRun]:
     """The runs of a visit, newest first, with their steps."""
-    return list(ImagingRun.objects.filter(timepoint=timepoint).order_by("-created_at").prefetch_related("steps"))
+    return list(
+        ImagingRun.objects.filter(timepoint=timepoint).order_by("-created_at").prefetch_related("steps")
+    )
 
 
 def _measuring_run(outer: str) -> Subquery:
@@ -108,7 +110,7 @@ def comparability(run_ids: Iterable[uuid.UUID]) -> dict[tuple[uuid.UUID, str], d
     scanners = dict(Series.objects.filter(series_uid__in=uids).values_list("series_uid", "scanner"))
     for row in volumes:
         quantity = {"rcbv": "nrcbv"}.get(row.kind, row.kind)
-        scanner = next((scanners[uid] for uid in row.input_uids if uid in scanners), {})
+        scanner: dict[str, Any] = next((scanners[uid] for uid in row.input_uids if uid in scanners), {})
         found[row.run_id, quantity] = {
             "method": row.method,
             "normalisation": "contralateral white matter" if row.kind == "rcbv" else None,
@@ -123,7 +125,9 @@ def current_volumes(timepoint: Timepoint) -> list[Volume]:
     """The volumes of the visit's newest run that made any, with their segmentation where they are one."""
     newest = Volume.objects.filter(timepoint=timepoint).order_by("-created_at").values("run")[:1]
     return list(
-        Volume.objects.filter(timepoint=timepoint, run=Subquery(newest)).select_related("segmentation").order_by("kind")
+        Volume.objects.filter(timepoint=timepoint, run=Subquery(newest))
+        .select_related("segmentation")
+        .order_by("kind")
     )
 
 
@@ -193,7 +197,9 @@ def series_one(patient: Patient, series_id: uuid.UUID) -> Series:
 def run_one(patient: Patient, run_id: uuid.UUID) -> ImagingRun:
     """One processing run of this patient."""
     found = (
-        ImagingRun.objects.filter(timepoint__patient=patient, pk=run_id).select_related("timepoint__patient").first()
+        ImagingRun.objects.filter(timepoint__patient=patient, pk=run_id)
+        .select_related("timepoint__patient")
+        .first()
     )
     if found is None:
         raise NotFound("run_not_found", "this patient has no such computation")

@@ -30,6 +30,7 @@ ACTIONS: dict[str, frozenset[Role]] = {
     "cohort.view": frozenset({CLINICIAN, RADIOLOGIST, DATA_MANAGER, RESEARCHER, SYSTEM}),
     "cohort.import": frozenset({DATA_MANAGER, SYSTEM}),
     "demo.load": frozenset({SYSTEM}),
+    "user.create": frozenset({SYSTEM}),
 }
 
 

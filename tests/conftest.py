@@ -46,7 +46,9 @@ def _recreate(name: str, template: str | None) -> None:
 
 
 @pytest.fixture(scope="session")
-def django_db_setup(request: pytest.FixtureRequest, django_db_blocker: Any, tmp_path_factory: Any) -> Iterator[None]:
+def django_db_setup(
+    request: pytest.FixtureRequest, django_db_blocker: Any, tmp_path_factory: Any
+) -> Iterator[None]:
     """Migrate a template as the owner, then give this process its own copy of it."""
     from django.conf import settings
     from django.core.management import call_command
@@ -89,6 +91,12 @@ def committed_db(django_db_setup: None, django_db_blocker: Any) -> Iterator[str]
 def _media_in_tmp(tmp_path: Path, settings: Any) -> None:
     """No test writes into another's media folder."""
     settings.MEDIA_ROOT = tmp_path / "media"
+
+
+@pytest.fixture(autouse=True)
+def _fast_passwords(settings: Any) -> None:
+    """Accounts are made by the dozen: their passwords are hashed fast (journeys, whose servers check them, override)."""
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 
 
 @pytest.fixture(scope="session")

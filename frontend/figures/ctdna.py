@@ -121,10 +121,7 @@ def _all_marks(results: pd.DataFrame, mark: Mark, axis: TimeAxis, foot: float) -
     return points(
         [axis.at(row.date) for row in rows],
         [foot if height is None else height for height in heights],
-        [
-            f"<b>{row.analyte}: {result_words(row)}</b><br>{row.detail}<br>{axis.words(row.date)}"
-            for row in rows
-        ],
+        [f"{row.analyte}: {result_words(row)}<br>{row.detail}<br>{axis.words(row.date)}" for row in rows],
         marker={
             "symbol": [_symbol(row, mark[1]) for row in rows],
             "size": 8,

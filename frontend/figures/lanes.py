@@ -100,7 +100,7 @@ def scan_panel(tracks: Tracks, axis: TimeAxis) -> Panel:
     trace = points(
         [axis.at(day) for day in scans["date"]],
         [0.0] * len(scans),
-        [f"<b>MRI</b>, {row.state}<br>{axis.words(row.date)}<br>{row.detail}" for row in scans.itertuples()],
+        [f"MRI, {row.state}<br>{axis.words(row.date)}<br>{row.detail}" for row in scans.itertuples()],
         marker={"symbol": [mark[0] for mark in marks], "color": [mark[1] for mark in marks], "size": 11},
         urls=list(scans["url"]),
     )
@@ -149,7 +149,7 @@ def _event_traces(events: pd.DataFrame, row: int, axis: TimeAxis) -> list[Trace]
 
 
 def _event_words(event: Any, axis: TimeAxis) -> str:
-    return f"<b>{event.detail}</b><br>{axis.words(event.date)}"
+    return f"{event.detail}<br>{axis.words(event.date)}"
 
 
 def _spaced(events: pd.DataFrame, axis: TimeAxis) -> list[str]:
@@ -213,7 +213,7 @@ def _drawn_end(bar: Any, until: dt.date) -> dt.date:
 
 def _interval_words(bar: Any, axis: TimeAxis) -> str:
     end = date_words(bar.end) if isinstance(bar.end, dt.date) else "going on"
-    return f"<b>{bar.lane}</b> {bar.detail}<br>{date_words(bar.start)} to {end}<br>start: {axis.words(bar.start)}"
+    return f"{bar.lane} {bar.detail}<br>{date_words(bar.start)} to {end}<br>start: {axis.words(bar.start)}"
 
 
 def _interval_texts(bars: list[Any], widths: list[float], rows: dict[str, int], axis: TimeAxis) -> Trace:

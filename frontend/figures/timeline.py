@@ -6,7 +6,7 @@ from typing import Any
 
 from frontend.figures.ctdna import ctdna_panel
 from frontend.figures.lanes import report_panel, scan_panel, treatment_panel
-from frontend.figures.panel import GRID, INK, MUTED, Panel, Trace
+from frontend.figures.panel import GRID, INK, MUTED, SURFACE, Panel, Trace
 from frontend.figures.time_axis import TimeAxis, pseudoprogression_band
 from frontend.figures.tracks import Tracks
 from frontend.figures.values import (
@@ -280,6 +280,8 @@ def _note(number: int, y: float, text: str) -> dict[str, Any]:
         "yref": _axis_id(number),
         "y": y,
         "text": text,
+        "bgcolor": SURFACE,
+        "borderpad": 1,
         "showarrow": False,
         "font": {"size": 10, "color": MUTED},
     }

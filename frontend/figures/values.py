@@ -68,7 +68,7 @@ def steroid_panel(tracks: Tracks, axis: TimeAxis) -> Panel:
     xs = [axis.at(day) for day in doses["date"]]
     ys = [float(dose) for dose in doses["mg_per_day"]]
     hover = [
-        f"<b>{dose:.1f} mg/day</b> dexamethasone equivalent<br>{row.detail}<br>{axis.words(row.date)}"
+        f"{dose:.1f} mg/day dexamethasone equivalent<br>{row.detail}<br>{axis.words(row.date)}"
         for dose, row in zip(ys, doses.itertuples(), strict=True)
     ]
     trace = points(
@@ -105,7 +105,7 @@ def _kps_trace(rows: list[Any], axis: TimeAxis) -> Trace:
     return points(
         [axis.at(row.date) for row in rows],
         [float(row.kps) for row in rows],
-        [f"<b>KPS {row.kps:.0f}</b>, {row.detail}<br>{axis.words(row.date)}" for row in rows],
+        [f"KPS {row.kps:.0f}, {row.detail}<br>{axis.words(row.date)}" for row in rows],
         marker={"symbol": "circle", "size": 7, "color": BLUE},
         mode="lines+markers+text",
         text=[CHANGE_SIGNS.get(row.change, "") for row in rows],
@@ -119,7 +119,7 @@ def _ecog_trace(rows: list[Any], axis: TimeAxis) -> Trace:
     return points(
         [axis.at(row.date) for row in rows],
         [12.0] * len(rows),
-        [f"<b>ECOG {row.ecog:.0f}</b>, {row.detail}<br>{axis.words(row.date)}" for row in rows],
+        [f"ECOG {row.ecog:.0f}, {row.detail}<br>{axis.words(row.date)}" for row in rows],
         marker={"symbol": "square-open", "size": 7, "color": BLUE},
         mode="markers+text",
         text=[f" ECOG {row.ecog:.0f}" for row in rows],
@@ -242,7 +242,7 @@ def _curve_trace(
 def _value_words(curve: Curve, row: Any, axis: TimeAxis, *, digits: int, unit: str, scale: float) -> str:
     flags = f"<br>flagged: {', '.join(flag_words(row.flags))}" if row.flags else ""
     value = f"{scale * row.value:.{digits}f} {unit}".strip()
-    return f"<b>{curve.region} {QUANTITY_WORDS[row.quantity]}, {row.statistic}: {value}</b><br>{axis.words(row.date)}{flags}"
+    return f"{curve.region} {QUANTITY_WORDS[row.quantity]}, {row.statistic}: {value}<br>{axis.words(row.date)}{flags}"
 
 
 def flag_words(flags: tuple[str, ...]) -> list[str]:

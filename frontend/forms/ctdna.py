@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 from collections.abc import Mapping
 from typing import Any
@@ -39,13 +40,12 @@ def _fields(entries: tuple[EntryField, ...], names: tuple[str, ...], words: str)
     for entry in entries:
         if entry.name not in names:
             continue
-        field: Any = form_field(
-            entry,
+        unit = UNITS.get(words, {}).get(entry.name, entry.unit)
+        fields[entry.name] = form_field(
+            dataclasses.replace(entry, unit=unit),
             label=LABELS.get(words, {}).get(entry.name, ""),
             help_text=HELPS.get(words, {}).get(entry.name, ""),
         )
-        field.unit = UNITS.get(words, {}).get(entry.name, field.unit)
-        fields[entry.name] = field
     return fields
 
 

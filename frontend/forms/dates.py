@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from django import forms
 from django.core.exceptions import ValidationError
 from django.utils import timezone
+
+_MOMENT = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}(:[0-9]{2})?")
 
 
 def clinic_zone() -> str:
@@ -28,7 +31,7 @@ class IsoDateField(forms.DateField):
 
 
 class ClinicMomentField(forms.DateTimeField):
-    """A day and time of day in the clinic's zone."""
+    """A day and time of day in the clinic's zone; a day alone is no moment, and no time is made up for it."""
 
     def __init__(self, **options: Any) -> None:
         widget = forms.DateTimeInput(format="%Y-%m-%dT%H:%M", attrs={"type": "datetime-local"})
@@ -38,6 +41,8 @@ class ClinicMomentField(forms.DateTimeField):
 
     def to_python(self, value: Any) -> Any:
         _refuse_other_digits(value)
+        if isinstance(value, str) and value.strip() and not _MOMENT.fullmatch(value.strip()):
+            raise ValidationError(self.error_messages["invalid"], code="invalid")
         return super().to_python(value)
 
 

@@ -53,7 +53,8 @@ def _say_range(field: Any, entry: EntryField) -> None:
     sentence = f"This must be {span}{' ' + entry.unit if entry.unit else ''}."
     for validator in field.validators:
         if getattr(validator, "code", "") in ("min_value", "max_value"):
-            validator.message = sentence
+            # Django fills the sentence in with %-formatting; a percent sign of ours is none of its.
+            validator.message = sentence.replace("%", "%%")
 
 
 def _said(limit: float) -> str:

@@ -13,7 +13,9 @@ from patients.permissions import may
 # The first of these that a role may open is where it starts.
 START_PAGES = (("patient.list", "worklist"), ("cohort.view", "survival"))
 
-login = public(LoginView.as_view(template_name="frontend/login.html", redirect_authenticated_user=True))
+login = public(
+    LoginView.as_view(template_name="frontend/login.html", next_page="home", redirect_authenticated_user=True)
+)
 # Open to everybody, so that a click after the session has ended is no error.
 logout = public(LogoutView.as_view())
 

@@ -54,9 +54,7 @@ def patient(request: HttpRequest, key: str) -> HttpResponse:
         "patient": found,
         "headline": _headline(request.user, found, timeline),
         "as_of": timeline.as_of,
-        "open_alerts": [
-            (alert, SEVERITY_BADGE[alert.severity]) for alert in alerts if not alert.acknowledged
-        ],
+        "open_alerts": _open_alerts(alerts),
         "taken_alerts": sum(alert.acknowledged for alert in alerts),
         "changes": change_rows(assessment),
         "reference_reason": reference_reason(assessment),

@@ -62,7 +62,9 @@ class Volume:
         """Volume of one voxel in millilitres (determinant of the affine, so oblique and anisotropic are exact)."""
         return float(abs(np.linalg.det(self.affine[:3, :3]))) / 1000.0
 
-    def with_array(self, array: npt.NDArray[Any], *, kind: str | None = None, unit: str | None = None) -> Volume:
+    def with_array(
+        self, array: npt.NDArray[Any], *, kind: str | None = None, unit: str | None = None
+    ) -> Volume:
         """Return other samples on the same grid (3-D results drop b-values and times)."""
         keep = array.ndim == 4 and self.array.ndim == 4 and array.shape[3] == self.array.shape[3]
         return Volume(
@@ -84,7 +86,9 @@ def _check_shapes(volume: Volume) -> None:
         raise DomainError("volume_affine", "the affine is singular: two voxel axes are parallel")
     for name, values in (("b_values", volume.b_values), ("times_s", volume.times_s)):
         if values is not None and (volume.array.ndim != 4 or len(values) != volume.array.shape[3]):
-            raise DomainError("volume_axis", f"{name} has {len(values)} entries for shape {volume.array.shape}")
+            raise DomainError(
+                "volume_axis", f"{name} has {len(values)} entries for shape {volume.array.shape}"
+            )
 
 
 def same_grid(a: Volume, b: Volume, *, tolerance_mm: float = 1e-3) -> bool:
@@ -130,8 +134,10 @@ def read_nifti(path: Path, *, kind: str, unit: str) -> Volume:
     """Read a NIfTI file; scaling in its header is applied. `kind` and `unit` are what the caller knows of it."""
     import nibabel
 
-    image = nibabel.load(path)
+    image: Any = nibabel.load(path)
     header = image.header
     plain = header.get_slope_inter()[0] in (None, 1.0) and not header.get_slope_inter()[1]
     array = np.asanyarray(image.dataobj) if plain else image.get_fdata(dtype=np.float32)
-    return Volume(array=np.asarray(array), affine=np.asarray(image.affine, dtype=float), kind=kind, unit=unit)
+    return Volume(
+        array=np.asarray(array), affine=np.asarray(image.affine, dtype=np.float64), kind=kind, unit=unit
+    )

@@ -23,7 +23,9 @@ class Volume(AppendOnly):
     run = models.ForeignKey(ImagingRun, on_delete=models.PROTECT, related_name="volumes")
     timepoint = models.ForeignKey(Timepoint, on_delete=models.PROTECT, related_name="volumes")
     kind = models.CharField(max_length=20)
-    space = models.CharField(max_length=10, choices=[("native", "native"), ("reference", "on the grid of the reference")])
+    space = models.CharField(
+        max_length=10, choices=[("native", "native"), ("reference", "on the grid of the reference")]
+    )
     unit = models.CharField(max_length=20)
     file = models.CharField(max_length=200)
     sha256 = models.CharField(max_length=64)

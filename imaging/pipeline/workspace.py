@@ -127,5 +127,9 @@ class Workspace:
 
 def _load(row: VolumeRow) -> Volume:
     volume = read_nifti(storage.media_path(row.file), kind=row.kind, unit=row.unit)
-    values = {name: tuple(found) for name, found in row.axis_values.items() if found}
-    return dataclasses.replace(volume, **values)
+    b_values, times_s = row.axis_values.get("b_values"), row.axis_values.get("times_s")
+    return dataclasses.replace(
+        volume,
+        b_values=tuple(b_values) if b_values else None,
+        times_s=tuple(times_s) if times_s else None,
+    )

@@ -25,6 +25,7 @@ from patients.services.audit import audit_write
 from patients.services.records import RecordInvalid, insert, superseded
 
 DRAFT_LIMIT_CHARACTERS = 50_000
+_ENTERED_AS = {"occurred_on": "collected_at"}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -127,7 +128,11 @@ def _specimen_or_faults(*, patient: Patient, by: User, request_id: str, fields: 
     try:
         return specimen_add(patient=patient, by=by, request_id=request_id, **fields)
     except RecordInvalid as error:
-        raise SampleInvalid(_faults(None, error)) from error
+        # The day of a tube is that of its collection time; nobody enters it.
+        faults = (
+            dataclasses.replace(f, field=_ENTERED_AS.get(f.field, f.field)) for f in _faults(None, error)
+        )
+        raise SampleInvalid(list(faults)) from error
 
 
 def _faults(row: int | None, error: RecordInvalid) -> list[SampleFault]:

@@ -9,7 +9,9 @@ from pathlib import Path
 STUDY_DATE = dt.date(2025, 3, 4)
 
 
-def small_study(folder: Path, *, key: str = "SYNTH-9", kinds: tuple[str, ...] = ("flair", "t1ce")) -> list[Path]:
+def small_study(
+    folder: Path, *, key: str = "SYNTH-9", kinds: tuple[str, ...] = ("flair", "t1ce")
+) -> list[Path]:
     """Write the series of one visit and return their files."""
     from imaging.compute.phantoms.anatomy import build_head
     from imaging.compute.phantoms.dicom_writer import write_dicom

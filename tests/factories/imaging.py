@@ -29,7 +29,11 @@ def measured(
     run = ImagingRun.objects.create(
         timepoint=timepoint, effect_key=f"test-{next(_COUNTER)}", state=RunState.DONE
     )
-    rows = [("volume", "total", enhancing_ml, "mL"), ("adc", "mean", adc, "mm2/s"), ("nrcbv", "mean", nrcbv, "1")]
+    rows = [
+        ("volume", "total", enhancing_ml, "mL"),
+        ("adc", "mean", adc, "mm2/s"),
+        ("nrcbv", "mean", nrcbv, "1"),
+    ]
     for quantity, statistic, value, unit in rows:
         if value is not None:
             Measurement.objects.create(

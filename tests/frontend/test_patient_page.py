@@ -250,7 +250,7 @@ def test_change_table_shows_signs_judgement_and_what_is_missing() -> None:
 
 def test_open_alerts_stand_urgent_first() -> None:
     clinic = factory.clinic()
-    for severity, title in (("warning", "Volume rule"), ("urgent", "ctDNA rule")):
+    for severity, title, year in (("urgent", "ctDNA rule", 2025), ("warning", "Volume rule", 2026)):
         Alert.objects.create(
             patient=clinic.patient,
             rule_id=title,
@@ -260,7 +260,7 @@ def test_open_alerts_stand_urgent_first() -> None:
             title=title,
             sentence="s",
             clears_when="c",
-            occurred_on=dt.date(2026, 1, 1),
+            occurred_on=dt.date(year, 1, 1),
             evidence={"items": [], "missing": []},
         )
     shown = page(logged_in(clinic.clinician), clinic.patient).context["open_alerts"]

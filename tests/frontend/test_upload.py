@@ -48,7 +48,10 @@ def folders() -> list[str]:
 def test_who_may_not() -> None:
     clinic, other = factory.clinic(), factory.clinic("south", "other clinic")
     assert Client(**HTML).get("/upload/").status_code == 302
-    assert Client(HTTP_ACCEPT="application/json").post("/upload/", {"patient": clinic.patient.key}).status_code == 401
+    assert (
+        Client(HTTP_ACCEPT="application/json").post("/upload/", {"patient": clinic.patient.key}).status_code
+        == 401
+    )
     for person in (clinic.nurse, clinic.clinician, clinic.researcher, clinic.admin):
         assert logged_in(person).get("/upload/").status_code == 403
         assert post(logged_in(person), clinic.patient.key, ("a", b"x")).status_code == 403

@@ -202,3 +202,19 @@ def test_administrator_has_a_page_that_says_why_there_is_nothing() -> None:
     response = logged_in(factory.clinic().admin).get("/home/")
     assert response.status_code == 200
     assert "opens no page here" in response.content.decode()
+
+
+def test_row_names_the_most_severe_alert_and_counts_the_others() -> None:
+    clinic = factory.clinic()
+    raise_alert(clinic.patient, "warning", "2026-01-01")
+    raise_alert(clinic.patient, "urgent", "2026-05-01")
+    client = logged_in(clinic.clinician)
+    alerts = client.get("/").context["rows"][0].alerts
+    assert (alerts.severity, alerts.more, alerts.oldest) == ("urgent", 1, dt.date(2026, 1, 1))
+    assert "and 1 more" in client.get("/").content.decode()
+
+
+def test_logging_in_leads_to_the_first_page() -> None:
+    clinic = factory.clinic()
+    answer = Client(**HTML).post("/login/", {"username": clinic.nurse.username, "password": factory.PASSWORD})
+    assert (answer.status_code, answer["Location"]) == (302, "/home/")

@@ -78,8 +78,8 @@ def test_an_impossible_result_is_refused_with_its_field_and_nothing_is_stored(
         ({"cfdna_ng_per_ml": Decimal(5001)}, "cfdna_ng_per_ml"),
         ({"fluid": "urine"}, "fluid"),
         ({"laboratory": ""}, "laboratory"),
-        ({"collected_at": dt.datetime(2999, 1, 1, tzinfo=dt.UTC)}, "occurred_on"),
-        ({"collected_at": dt.datetime(1, 1, 2, tzinfo=dt.UTC)}, "occurred_on"),
+        ({"collected_at": dt.datetime(2999, 1, 1, tzinfo=dt.UTC)}, "collected_at"),
+        ({"collected_at": dt.datetime(1, 1, 2, tzinfo=dt.UTC)}, "collected_at"),
     ],
 )
 def test_an_impossible_tube_is_refused_with_its_field(changes: dict[str, Any], field: str) -> None:

@@ -35,7 +35,9 @@ def test_a_correction_replaces_and_the_day_before_still_says_the_old_value() -> 
     clinic = people.clinic()
     first = steroid(clinic, 4)
     between = timezone.now()
-    second = records.record_correct(record=first, by=clinic.clinician, reason="typed 4 for 8", dose_mg_per_day=8)
+    second = records.record_correct(
+        record=first, by=clinic.clinician, reason="typed 4 for 8", dose_mg_per_day=8
+    )
 
     assert [row.dose_mg_per_day for row in SteroidDose.objects.current()] == [8]
     assert [row.dose_mg_per_day for row in SteroidDose.objects.as_of(between)] == [4]

@@ -15,7 +15,9 @@ class Command(PatientCommand):
     action = "demo.load"
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("--if-empty", action="store_true", help="do nothing where the demo is loaded already")
+        parser.add_argument(
+            "--if-empty", action="store_true", help="do nothing where the demo is loaded already"
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
         self.acting_user(options)

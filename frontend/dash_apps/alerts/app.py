@@ -50,7 +50,9 @@ def list_alerts(search: Any, status: Any, severity: Any, rule: Any, patient: Any
     page = alerts_list(user=current_user(), chosen=view.chosen, request_id=current_request_id())
     chosen = view.chosen
     shown = list_parts(page, view)
-    return [view.search, chosen.status, chosen.severity, chosen.rule, chosen.patient, shown]
+    # Only a control changes the address: writing it back to where it came from would break the way back.
+    search_shown = view.search if by_controls else no_update
+    return [search_shown, chosen.status, chosen.severity, chosen.rule, chosen.patient, shown]
 
 
 @screen.callback(

@@ -23,7 +23,12 @@ class View:
         """The address of this view; the same view has one address."""
         pairs = [(name, getattr(self.chosen, name)) for name in _FIELDS]
         default = AlertFilter()
-        kept = [(name, value) for name, value in pairs if value != getattr(default, name)]
+        # With an alert the status is always said: a bare ?alert= means that it is looked for everywhere.
+        kept = [
+            (name, value)
+            for name, value in pairs
+            if value != getattr(default, name) or (name == "status" and self.alert)
+        ]
         kept += [("alert", self.alert)] if self.alert else []
         return f"?{urlencode(kept)}" if kept else ""
 

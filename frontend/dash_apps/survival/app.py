@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from typing import Any
 
-from dash import Input, Output, ctx
+from dash import Input, Output, ctx, no_update
 
 from analytics.services.survival import (
     CohortField,
@@ -152,7 +152,8 @@ def _shown(
     """All outputs in their order."""
     levels = next((field.values for field in fields if field.name == question.by), ())
     return [
-        search_of(question),
+        # Only a control changes the address: writing it back to where it came from would break the way back.
+        no_update if _by_address() else search_of(question),
         options_of([(name, f"{name} (SIMULATED)" if virtual else name) for name, virtual in cohorts]),
         question.cohort,
         options_of([("", "one group"), *((f.name, f.label) for f in fields if f.may_group)]),

@@ -36,6 +36,7 @@
     crosshairWidth: 0.6,
     isColorbar: false,
     isOrientationTextVisible: true,
+    showAllOrientationMarkers: true,
     isRadiologicalConvention: true,
     multiplanarShowRender: 0,
     multiplanarPadPixels: 4,
@@ -47,7 +48,10 @@
   });
 
   const loading = new Map();
-  const state = { base: setup.bases[0].kind, overlay: setup.labels ? "labels" : "none", opacity: 0.5, turn: 0 };
+  const state = { base: setup.bases[0].kind, overlay: setup.labels ? "labels" : "none", turn: 0 };
+  // A map is read by its colours, an outline must let the image through.
+  const opacities = { labels: 0.5, none: 0 };
+  const opacity = () => opacities[state.overlay] ?? 0.85;
 
   const rgb = (colour) => [1, 3, 5].map((at) => parseInt(colour.slice(at, at + 2), 16));
 
@@ -76,19 +80,33 @@
   const loadBase = (kind) => load(setup.bases.find((image) => image.kind === kind), { colormap: "gray" });
 
   const loadLabels = async () => {
-    const volume = await load(setup.labels, { opacity: state.opacity });
+    const volume = await load(setup.labels, {});
     if (!volume.colormapLabel) volume.setColormapLabel(labelColours());
     return volume;
   };
 
-  const loadMap = (map) =>
-    load(map, {
-      colormap: map.colormap,
-      cal_min: map.low,
-      cal_max: map.high,
-      trustCalMinMax: false,
-      opacity: state.opacity,
-    });
+  /* Opaque from the second step on: voxels without a value come as 0 and must stay empty. */
+  const colourMap = (map) => {
+    const channels = [map.colours[0], ...map.colours].map(rgb);
+    const steps = map.colours.map((_, at) => Math.round((at * 255) / (map.colours.length - 1)));
+    return {
+      R: channels.map((c) => c[0]),
+      G: channels.map((c) => c[1]),
+      B: channels.map((c) => c[2]),
+      A: channels.map((_, at) => (at === 0 ? 0 : 255)),
+      I: [0, 1, ...steps.slice(1)],
+    };
+  };
+
+  const loadMap = async (map) => {
+    const name = `gliomon-${map.colormap}`;
+    nv.addColormap(name, colourMap(map));
+    const volume = await load(map, { colormap: name });
+    // Loading sets the window from the image's own percentiles; ours is fixed and stands beside the bar.
+    volume.cal_min = map.low;
+    volume.cal_max = map.high;
+    return volume;
+  };
 
   const loadOverlay = (kind) => {
     if (kind === "none") return null;
@@ -103,11 +121,12 @@
       const [base, overlay] = await Promise.all([loadBase(state.base), loadOverlay(state.overlay)]);
       if (turn !== state.turn) return false;
       base.opacity = 1;
-      if (overlay) overlay.opacity = state.opacity;
+      if (overlay) overlay.opacity = opacity();
       nv.volumes = overlay ? [base, overlay] : [base];
       nv.back = base;
       nv.overlays = overlay ? [overlay] : [];
       nv.updateGLVolume();
+      nv.createOnLocationChange();
       say("");
       return true;
     } catch (error) {
@@ -126,13 +145,12 @@
   const drawBar = (map) => {
     const bar = part("bar");
     const context = bar.getContext("2d");
-    const colours = nv.colormap(map.colormap);
-    const image = context.createImageData(256, 1);
-    image.data.set(colours.subarray ? colours.subarray(0, 1024) : colours.slice(0, 1024));
-    for (let at = 3; at < 1024; at += 4) image.data[at] = 255;
     bar.width = 256;
     bar.height = 1;
-    context.putImageData(image, 0, 0);
+    const shades = context.createLinearGradient(0, 0, 256, 0);
+    map.colours.forEach((colour, at) => shades.addColorStop(at / (map.colours.length - 1), colour));
+    context.fillStyle = shades;
+    context.fillRect(0, 0, 256, 1);
     const ticks = [0, 0.25, 0.5, 0.75, 1].map((share) => (map.low + share * (map.high - map.low)) * map.scale);
     part("ticks").replaceChildren(
       ...ticks.map((value) => Object.assign(document.createElement("span"), { textContent: value.toFixed(map.digits) })),
@@ -145,6 +163,8 @@
     part("colour-bar").hidden = !map;
     part("legend").hidden = state.overlay !== "labels";
     part("opacity").disabled = state.overlay === "none";
+    part("opacity").value = Math.round(100 * opacity());
+    part("opacity-value").textContent = `${part("opacity").value} %`;
     if (map) drawBar(map);
   };
 
@@ -249,9 +269,9 @@
   });
 
   part("opacity").addEventListener("input", (event) => {
-    state.opacity = Number(event.target.value) / 100;
+    opacities[state.overlay] = Number(event.target.value) / 100;
     part("opacity-value").textContent = `${event.target.value} %`;
-    if (nv.volumes.length > 1) nv.setOpacity(1, state.opacity);
+    if (nv.volumes.length > 1) nv.setOpacity(1, opacity());
   });
 
   const start = async () => {

@@ -68,7 +68,9 @@ class Command(PatientCommand):
             )
         if len(chosen) != 1:
             names = ", ".join(sorted(team.name for team in teams)) or "none"
-            raise DomainError("team_unclear", f"say with --team which care team looks after the patient: {names}")
+            raise DomainError(
+                "team_unclear", f"say with --team which care team looks after the patient: {names}"
+            )
         return people.patient_create(key=key, care_team=chosen[0], by=user)
 
     def _wait(self, timepoint: Timepoint) -> None:
@@ -92,7 +94,9 @@ class Command(PatientCommand):
             self.stdout.write(f"timepoint {timepoint['date']}")
             for series in timepoint["series"]:
                 why = "; ".join(series["reason"])
-                self.stdout.write(f"  {series['kind']:<6} {series['confidence']:.2f}  {series['description']}  ({why})")
+                self.stdout.write(
+                    f"  {series['kind']:<6} {series['confidence']:.2f}  {series['description']}  ({why})"
+                )
             for step in timepoint["steps"]:
                 self.stdout.write(f"  {step['name']:<10} {step['state']} {step['error']}")
             for row in timepoint["measurements"]:

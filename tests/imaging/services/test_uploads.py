@@ -110,7 +110,9 @@ def test_other_bytes_under_the_same_identifier_are_quarantined(study: list[Path]
     clinic = factory.clinic()
     worked(sent(clinic, {"a": study[0]}))
     changed = study[0].read_bytes()
-    run = worked(sent(clinic, {"changed": changed[:-2] + bytes([changed[-2] ^ 1, changed[-1]]), "b": study[1]}))
+    run = worked(
+        sent(clinic, {"changed": changed[:-2] + bytes([changed[-2] ^ 1, changed[-1]]), "b": study[1]})
+    )
     assert [(item["file"], item["code"]) for item in run.report["quarantined"]] == [
         ("changed", "same_uid_other_bytes")
     ]
