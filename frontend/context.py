@@ -18,6 +18,7 @@ def site(request: HttpRequest) -> dict[str, Any]:
         for name, action in {
             "patients": "patient.list",
             "upload": "study.import",
+            "processing": "study.view",
             "survival": "cohort.view",
             "alerts": "alert.view",
             "new_patient": "patient.create",

@@ -11,18 +11,14 @@ from imaging import selectors
 
 BASES = ("t1ce", "t1", "t2", "flair")
 # matplotlib's perceptually uniform maps (CC0), 17 even steps: the viewer's own of these names have 4 and are translucent.
-COLOURS: dict[str, tuple[str, ...]] = {
-    "viridis": tuple(
-        (
-            "#440154 #48186a #472d7b #424086 #3b528b #33638d #2c728e #26828e #21918c "
-            "#1f9f88 #27ad81 #3dbc74 #5cc863 #81d34d #aadc32 #d5e21a #fde725"
-        ).split()
+COLOURS: dict[str, str] = {
+    "viridis": (
+        "#440154 #48186a #472d7b #424086 #3b528b #33638d #2c728e #26828e #21918c "
+        "#1f9f88 #27ad81 #3dbc74 #5cc863 #81d34d #aadc32 #d5e21a #fde725"
     ),
-    "inferno": tuple(
-        (
-            "#000004 #0b0724 #210c4a #3d0965 #57106e #71196e #8a226a #a32c61 #bc3754 "
-            "#d04545 #e35933 #f1711f #f98c0a #fcaa0f #f9c932 #f2e865 #fcffa4"
-        ).split()
+    "inferno": (
+        "#000004 #0b0724 #210c4a #3d0965 #57106e #71196e #8a226a #a32c61 #bc3754 "
+        "#d04545 #e35933 #f1711f #f98c0a #fcaa0f #f9c932 #f2e865 #fcffa4"
     ),
 }
 # Fixed windows, so that visits can be compared by eye. Shown unit = stored unit x scale.
@@ -42,7 +38,7 @@ MAPS: dict[str, dict[str, Any]] = {
         "unit": "× normal white matter",
         "colormap": "inferno",
         "low": 0.0,
-        "high": 6.0,
+        "high": 4.0,
         "scale": 1.0,
         "digits": 1,
         "key": "R",
@@ -80,7 +76,7 @@ def legend() -> list[dict[str, Any]]:
 
 def _map(patient: Any, volume: Any) -> dict[str, Any]:
     how = MAPS[volume.kind]
-    return _image(patient, volume) | how | {"colours": COLOURS[how["colormap"]]}
+    return _image(patient, volume) | how | {"colours": COLOURS[how["colormap"]].split()}
 
 
 def _image(patient: Any, volume: Any) -> dict[str, Any]:

@@ -104,8 +104,12 @@ CONTENT_SECURITY_POLICY = {
     "DIRECTIVES": {
         "default-src": ["'self'"],
         "script-src": ["'self'"],
-        # plotly.js writes one empty style element; its hash is the only inline style that is let through.
-        "style-src": ["'self'", "'sha256-47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU='"],
+        # The only inline styles let through are two that plotly.js 4.1.1 writes: an empty element, and its map's.
+        "style-src": [
+            "'self'",
+            "'sha256-47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU='",
+            "'sha256-ji27qzEtxXZW+7dun6UwjHXJ18e6WAin1VvNtkzIE/o='",
+        ],
         "img-src": ["'self'", "data:", "blob:"],
         "connect-src": ["'self'", "blob:"],
         "worker-src": ["'self'", "blob:"],
@@ -123,6 +127,7 @@ USE_I18N = True
 
 STATIC_URL = "static/"
 STATIC_ROOT = env.folder("GLIOMON_STATIC_ROOT", default=DATA_DIR / "static")
+STATIC_ROOT.mkdir(parents=True, exist_ok=True)
 WHITENOISE_USE_FINDERS = True
 WHITENOISE_MAX_AGE = 3600
 # plotly.js comes from the pinned plotly wheel, so that figures and renderer can never be of two versions.

@@ -165,7 +165,7 @@ def alert_in_scope(*, user: User, alert_id: str, request_id: str = "") -> Alert:
             actor=user,
             action=AuditAction.DENY,
             what="alert",
-            object_id=alert_id[:64],
+            object_id=alert_id[:64] if alert_id.isprintable() else "",
             request_id=request_id,
         )
         raise NotFound("alert_not_found", "no such alert among the patients you look after") from error

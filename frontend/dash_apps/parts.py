@@ -4,11 +4,31 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Any
+from urllib.parse import parse_qsl
 
 from dash import dcc, html
 from dash.development.base_component import Component
 
 Children = list[Component | str]
+
+
+MAX_WORDS = 500
+
+
+def words_of(value: Any) -> str:
+    """What came from a browser as one line of text; anything else is empty."""
+    if not isinstance(value, str):
+        return ""
+    return "".join(letter for letter in value[:MAX_WORDS] if letter.isprintable()).strip()
+
+
+def address_pairs(search: Any) -> list[tuple[str, str]]:
+    """The names and values of an address, as one line of text each; an address of too many is empty."""
+    try:
+        pairs = parse_qsl(search.lstrip("?"), max_num_fields=20) if isinstance(search, str) else []
+    except ValueError:
+        return []
+    return [(name, words_of(value)) for name, value in pairs]
 
 
 def named(label: str) -> dict[str, Any]:

@@ -87,7 +87,9 @@ def _quality(volumes: list[Any]) -> list[tuple[str, str]]:
 def _bolus(found: Any) -> BolusCurve | None:
     """The brain's mean signal during the bolus, where perfusion was computed."""
     run = newest_run(found)
-    detail = next((step.detail for step in run.steps.all() if step.name == "perfusion"), {}) if run else {}
+    detail: dict[str, Any] = (
+        next((step.detail for step in run.steps.all() if step.name == "perfusion"), {}) if run else {}
+    )
     if not detail.get("mean_curve"):
         return None
     return BolusCurve(

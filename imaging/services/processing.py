@@ -10,6 +10,7 @@ from django.utils import timezone
 
 from gliomon.common import runs
 from gliomon.common.errors import Conflict, DomainError, PermissionRefused
+from gliomon.common.runs import RunState
 from gliomon.common.version import code_version
 from imaging.models import ImagingRun, ImagingStep, Instance, Series, SeriesKind, StepState, Timepoint
 from imaging.pipeline.steps import STEP_NAMES
@@ -40,11 +41,23 @@ def processing_request(*, timepoint: Timepoint, by: User) -> ImagingRun:
         defaults={"timepoint": timepoint, "requested_by": by},
     )
     if created:
+        _supersede_waiting(run)
         ImagingStep.objects.bulk_create(
             ImagingStep(run=run, name=name, position=position) for position, name in enumerate(STEP_NAMES)
         )
         runs.enqueue(run)
     return run
+
+
+def _supersede_waiting(run: ImagingRun) -> None:
+    """An earlier run of the visit that nobody has begun would compute from fewer images: it is not done."""
+    waiting = ImagingRun.objects.filter(timepoint=run.timepoint, state=RunState.QUEUED).exclude(pk=run.pk)
+    waiting.update(
+        state=RunState.DONE,
+        finished_at=timezone.now(),
+        error_code="superseded",
+        error="newer images of the visit came before it began",
+    )
 
 
 @transaction.atomic

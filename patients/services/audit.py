@@ -21,9 +21,14 @@ def audit_write(
     return AuditEvent.objects.create(
         actor=actor,
         action=action,
-        what=what,
+        what=what[:120],
         patient=patient,
-        object_id=str(object_id),
+        object_id=_storable(object_id),
         request_id=request_id,
         detail=detail or {},
     )
+
+
+def _storable(object_id: Any) -> str:
+    """What somebody asked for, cut to the column; Postgres takes no NUL, and an audit row must never fail on one."""
+    return str(object_id).replace("\x00", "")[:64]

@@ -5,12 +5,10 @@ from __future__ import annotations
 import dataclasses
 import datetime as dt
 import uuid
-from decimal import Decimal
 from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.db import transaction
-from django.db.models import DecimalField
 
 from gliomon.common.errors import Conflict, DomainError, NotFound, PermissionRefused
 from gliomon.common.news import record_written

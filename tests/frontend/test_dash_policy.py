@@ -168,7 +168,20 @@ def test_a_malformed_message_is_refused_without_a_server_error(body: Any, status
 
 @pytest.mark.django_db
 @pytest.mark.parametrize(
-    "value", [None, 7, [], {"a": 1}, "?alert=%00", "?alert=x&alert=y", "?" + "a=1&" * 19]
+    "value",
+    [
+        None,
+        7,
+        [],
+        {"a": 1},
+        "?alert=%00",
+        "?patient=%00&status=%00",
+        "?cohort=%00&where=%00:%00",
+        "%ff",
+        "\x00",
+        "?alert=x&alert=y",
+        "?" + "a=1&" * 30,
+    ],
 )
 def test_values_of_any_shape_are_answered(value: Any) -> None:
     clinic = people.clinic()

@@ -313,3 +313,9 @@ def test_page_holds_no_inline_script_or_style() -> None:
     assert "<style" not in text
     assert " onclick" not in text
     assert text.count("<script") == text.count("<script src=") + text.count('type="application/json"')
+
+
+def test_a_key_that_no_database_can_hold_is_nobodys(client: Client) -> None:
+    clinic = factory.clinic()
+    client.force_login(clinic.clinician)
+    assert client.get("/patients/%00/").status_code == 404

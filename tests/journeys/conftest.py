@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import http.client
 import os
 import signal
 import socket
 import subprocess
 import sys
 import time
-import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -93,11 +93,14 @@ class System:
         return child
 
     def _answers(self) -> bool:
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=2)
         try:
-            with urllib.request.urlopen(f"{self.url}/health/", timeout=2) as answer:
-                return bool(answer.status == 200)
+            connection.request("GET", "/health/")
+            return connection.getresponse().status == 200
         except OSError:
             return False
+        finally:
+            connection.close()
 
 
 def broker_url() -> str:
@@ -159,6 +162,8 @@ def browser() -> Iterator[Any]:
     path = os.environ.get("GLIOMON_CHROMIUM", "/usr/bin/chromium")
     if not path or not Path(path).exists():
         pytest.skip("no Chromium here (GLIOMON_CHROMIUM): browser journeys are not run")
+    # Playwright keeps an event loop in this thread; the tests use the database from it, and nothing else does.
+    os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "1"
     with sync_playwright() as playwright:
         chromium = playwright.chromium.launch(
             executable_path=path,

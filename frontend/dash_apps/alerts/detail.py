@@ -102,19 +102,19 @@ def _facts(detail: AlertDetail) -> Component:
 
 
 def _evidence(detail: AlertDetail) -> Component:
-    heads = ("date", "value", "evidence", "role")
+    heads = ("date", "value", "evidence")
     return table("Evidence", heads, [_row(point) for point in detail.evidence], numbers_from=len(heads))
 
 
 def _row(point: EvidencePoint) -> Component:
     value = "–" if point.value is None else shown(point.value, point.unit)
+    role = ROLE_WORDS.get(point.role, point.role)
     less = "< " if "below the limit of detection" in point.label else ""
     return html.Tr(
         [
             html.Th(f"{point.on:%d %b %Y}", scope="row", className="nowrap"),
             html.Td(f"{less}{value}", className="nowrap"),
-            html.Td(point.label),
-            html.Td(ROLE_WORDS.get(point.role, point.role)),
+            html.Td(f"{role}: {point.label}" if role != point.label else role),
         ]
     )
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 from typing import Any
-from urllib.parse import parse_qsl, urlencode
+from urllib.parse import urlencode
 
 from analytics.services.alert_reading import ALL, OPEN, AlertFilter
+from frontend.dash_apps.parts import address_pairs, words_of
 
 _FIELDS = ("status", "severity", "rule", "patient")
 
@@ -39,7 +40,7 @@ class View:
 
 def view_from_search(search: Any) -> View:
     """Read the address; what is not understood is left out."""
-    pairs = dict(parse_qsl(search.lstrip("?"), max_num_fields=20)) if isinstance(search, str) else {}
+    pairs = dict(address_pairs(search))
     named = {name: pairs[name][:64] for name in _FIELDS if name in pairs}
     # A link to one alert must find it in the list, whatever became of it.
     named.setdefault("status", ALL if "alert" in pairs and "status" not in pairs else OPEN)
@@ -48,7 +49,5 @@ def view_from_search(search: Any) -> View:
 
 def view_from_controls(search: Any, status: Any, severity: Any, rule: Any, patient: Any) -> View:
     """Read the controls; the open alert stays open."""
-    words = [
-        value.strip()[:64] if isinstance(value, str) else "" for value in (status, severity, rule, patient)
-    ]
+    words = [words_of(value)[:64] for value in (status, severity, rule, patient)]
     return View(AlertFilter(*words), view_from_search(search).alert)

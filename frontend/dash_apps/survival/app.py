@@ -29,7 +29,6 @@ from frontend.dash_apps.survival.question import (
 )
 from gliomon.common.errors import DomainError
 from gliomon.common.policy import requires
-from patients.models import User
 
 DEFAULT_BY = "idh"
 
@@ -97,9 +96,7 @@ def _completed(question: Question, names: list[str], *, first: bool) -> Question
     return dataclasses.replace(question, cohort=names[0], by=question.by or DEFAULT_BY)
 
 
-def _answered(
-    user: User, question: Question, cohort: OpenCohort
-) -> tuple[Question, SurvivalAnswer, Children]:
+def _answered(user: Any, question: Question, cohort: OpenCohort) -> tuple[Question, SurvivalAnswer, Children]:
     """The answer; what the cohort does not have is dropped from the question, and said."""
     fitting, said = _fitting(question, cohort.fields)
     request_id = current_request_id()

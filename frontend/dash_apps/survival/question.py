@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 from typing import Any
-from urllib.parse import parse_qsl, urlencode
+from urllib.parse import urlencode
+
+from frontend.dash_apps.parts import address_pairs, words_of
 
 FILTERS = 2  # pairs of field and value that the screen offers
 
@@ -26,7 +28,7 @@ class Question:
 
 def question_from_search(search: Any) -> Question:
     """Read the address; what is not understood is left out."""
-    pairs = parse_qsl(search.lstrip("?"), max_num_fields=20) if isinstance(search, str) else []
+    pairs = address_pairs(search)
     single = {name: value for name, value in pairs if name in ("cohort", "by", "reference")}
     filters = [value.partition(":") for name, value in pairs if name == "where"]
     return Question(filters=tuple((field, value) for field, _, value in filters[:FILTERS]), **single)
@@ -41,6 +43,6 @@ def search_of(question: Question) -> str:
 
 def question_from_controls(cohort: Any, by: Any, reference: Any, *filters: Any) -> Question:
     """Read the drop-downs: field 1, value 1, field 2, value 2."""
-    words = [value if isinstance(value, str) else "" for value in (cohort, by, reference, *filters)]
+    words = [words_of(value) for value in (cohort, by, reference, *filters)]
     pairs = tuple(zip(words[3::2], words[4::2], strict=True))
     return Question(words[0], words[1], words[2], pairs)

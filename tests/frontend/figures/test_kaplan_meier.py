@@ -66,7 +66,7 @@ def test_the_counts_stand_under_their_ticks_in_order() -> None:
     assert [(note.x, note.text) for note in under] == [
         (tick, str(count))
         for counts in ((10, 7, 2), (0, 1, 2), (0, 2, 6))
-        for tick, count in zip(TICKS, counts)
+        for tick, count in zip(TICKS, counts, strict=True)
     ]
     heights = [note.y for note in under]
     assert heights == sorted(heights, reverse=True)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +25,6 @@ from imaging.pipeline import process as process_module
 from imaging.pipeline.process import process
 from imaging.services.intake import study_import
 from imaging.services.processing import processing_retry
-from patients.services.people import system_user
 from tests.factories import people
 
 pytestmark = [pytest.mark.slow, pytest.mark.django_db]
@@ -50,10 +48,9 @@ def files(rendered: RenderedTimepoint, tmp_path_factory: pytest.TempPathFactory)
 
 
 @pytest.fixture(autouse=True)
-def _lease_thread_off(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def _lease_thread_off(monkeypatch: pytest.MonkeyPatch) -> None:
     """The renewing thread has its own connection, which cannot see this test's transaction."""
     monkeypatch.setattr(runs, "_renew", lambda run, stop: None)
-    yield
 
 
 def values(run: ImagingRun) -> dict[tuple[str, str, str], float]:

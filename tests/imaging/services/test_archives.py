@@ -14,6 +14,8 @@ import pytest
 from gliomon.common.errors import DomainError
 from imaging.services.archives import ArchiveLimits, is_zip, unpack
 
+DEFAULT = ArchiveLimits()
+
 
 def _zip(path: Path, fill: Callable[[zipfile.ZipFile], None]) -> Path:
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
@@ -34,7 +36,7 @@ def _link(archive: zipfile.ZipFile) -> None:
     archive.writestr(entry, "/etc/passwd")
 
 
-def _refusal(path: Path, folder: Path, limits: ArchiveLimits = ArchiveLimits()) -> str:
+def _refusal(path: Path, folder: Path, limits: ArchiveLimits = DEFAULT) -> str:
     folder.mkdir()
     with pytest.raises(DomainError) as caught:
         unpack(path, folder, prefix="f00001", limits=limits)
