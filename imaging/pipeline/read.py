@@ -6,7 +6,7 @@ import dataclasses
 from typing import Any
 
 from gliomon.common.errors import DomainError
-from imaging.compute.dicom.read import read_volume
+from imaging.compute.dicom.read import join_diffusion, read_volume
 from imaging.compute.volume import Volume, same_grid
 from imaging.models import Series
 from imaging.pipeline.workspace import Workspace
@@ -78,7 +78,7 @@ def _read_diffusion(workspace: Workspace, candidates: list[Series], refused: lis
     if not groups:
         return False
     best = max(groups, key=_distinct_b)
-    joined = _join([volume for _, volume in best])
+    joined = join_diffusion([volume for _, volume in best])
     workspace.put(joined, "native", method="dicom", input_uids=[series.series_uid for series, _ in best])
     return True
 
@@ -86,15 +86,3 @@ def _read_diffusion(workspace: Workspace, candidates: list[Series], refused: lis
 def _distinct_b(group: list[tuple[Series, Volume]]) -> int:
     return len({round(b, -1) for _, volume in group for b in volume.b_values or ()})
 
-
-def _join(volumes: list[Volume]) -> Volume:
-    import numpy as np
-
-    if len(volumes) == 1:
-        return volumes[0]
-    b_values = [b for volume in volumes for b in volume.b_values or ()]
-    order = np.argsort(b_values, kind="stable")
-    array = np.concatenate([volume.array for volume in volumes], axis=3)[..., order]
-    return dataclasses.replace(
-        volumes[0], array=array, b_values=tuple(b_values[i] for i in order), times_s=None
-    )

@@ -7,10 +7,16 @@ import zipfile
 from pathlib import Path
 
 STUDY_DATE = dt.date(2025, 3, 4)
+ALL_KINDS = ("t1", "flair", "t2", "dwi", "dsc", "t1ce")
 
 
 def small_study(
-    folder: Path, *, key: str = "SYNTH-9", kinds: tuple[str, ...] = ("flair", "t1ce")
+    folder: Path,
+    *,
+    key: str = "SYNTH-9",
+    kinds: tuple[str, ...] = ("flair", "t1ce"),
+    date: dt.date = STUDY_DATE,
+    seed: int = 7,
 ) -> list[Path]:
     """Write the series of one visit and return their files."""
     from imaging.compute.phantoms.anatomy import build_head
@@ -21,8 +27,8 @@ def small_study(
 
     state = TumourState(centre_mm=(32.0, -20.0, 32.0), enhancing_ml=16.0, oedema_ml=40.0, necrosis_share=0.3)
     head = build_head(seed=3, spacing_mm=SMALL.head_spacing_mm)
-    rendered = render_timepoint(head, state, profile=SMALL, seed=7, kinds=kinds)
-    return write_dicom(rendered, folder, patient_key=key, study_date=STUDY_DATE, seed=7)
+    rendered = render_timepoint(head, state, profile=SMALL, seed=seed, kinds=kinds)
+    return write_dicom(rendered, folder, patient_key=key, study_date=date, seed=seed)
 
 
 def zipped(files: list[Path], path: Path, extra: dict[str, bytes] | None = None) -> Path:

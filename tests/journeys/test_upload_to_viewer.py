@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -10,25 +9,16 @@ import pytest
 
 from imaging.models import ImagingRun
 from tests.factories import people
+from tests.factories.dicom import ALL_KINDS, small_study, zipped
 from tests.journeys.conftest import System, wait_until
 from tests.journeys.pages import logged_in, looks_right
-from tests.journeys.test_worker_killed import small_study
 
 pytestmark = [pytest.mark.slow, pytest.mark.journey]
 
 
-def zipped(folder: Path, target: Path) -> Path:
-    """The folder as a zip, as archives hand it out."""
-    with zipfile.ZipFile(target, "w", zipfile.ZIP_STORED) as archive:
-        for path in sorted(folder.rglob("*")):
-            if path.is_file():
-                archive.write(path, path.relative_to(folder))
-    return target
-
-
 def test_from_a_zip_to_the_lesion_on_the_screen(system: System, browser: Any, tmp_path: Path) -> None:
     clinic = people.clinic()
-    archive = zipped(small_study(tmp_path / "study"), tmp_path / "study.zip")
+    archive = zipped(small_study(tmp_path / "study", kinds=ALL_KINDS), tmp_path / "study.zip")
     system.start_web()
     system.start_worker("imaging", "imaging")
     system.start_worker("default", "default,alerts")

@@ -122,9 +122,29 @@ def read_diffusion(series: Sequence[Sequence[InstanceHeader]], *, limits: Limits
         `diffusion_grids_differ` where the series lie on different grids, `diffusion_no_b_values` where a series
         states none, and those of `read_series`.
     """
-    if not series:
+    return join_diffusion([read_volume(headers, kind="dwi", limits=limits) for headers in series])
+
+
+def join_diffusion(volumes: Sequence[Volume]) -> Volume:
+    """Join diffusion volumes of one grid along the last axis, by ascending b.
+
+    Parameters
+    ----------
+    volumes : sequence of Volume
+        kind "dwi", four axes, each with `b_values`.
+
+    Returns
+    -------
+    Volume
+        kind "dwi", shape (columns, rows, slices, n), `b_values` ascending.
+
+    Raises
+    ------
+    DomainError
+        `dicom_no_images` where none came, `diffusion_grids_differ` where they lie on different grids.
+    """
+    if not volumes:
         raise DomainError("dicom_no_images", "no diffusion series came")
-    volumes = [read_volume(headers, kind="dwi", limits=limits) for headers in series]
     for volume in volumes[1:]:
         if not same_grid(volumes[0], volume, tolerance_mm=1e-2):
             raise DomainError(
@@ -134,9 +154,7 @@ def read_diffusion(series: Sequence[Sequence[InstanceHeader]], *, limits: Limits
     b_values = [b for volume in volumes for b in volume.b_values or ()]
     order = np.argsort(b_values, kind="stable")
     joined = np.concatenate([volume.array for volume in volumes], axis=3)[..., order]
-    return dataclasses.replace(
-        volumes[0], array=joined, b_values=tuple(b_values[i] for i in order), times_s=None
-    )
+    return dataclasses.replace(volumes[0], array=joined, b_values=tuple(b_values[i] for i in order), times_s=None)
 
 
 def _check_one_series(headers: Sequence[InstanceHeader]) -> None:
