@@ -61,6 +61,7 @@ SCAN_MARKS: dict[str, tuple[str, str]] = {
     "waiting": ("square-open", MUTED),
     "failed": ("x", VERMILION),
 }
+EDGE_SHARE = 0.03  # of the axis, drawn beyond its last day
 SAME_DAY_STEP = 0.3  # of a lane's height, between marks of one day
 
 
@@ -72,7 +73,7 @@ def treatment_panel(tracks: Tracks, axis: TimeAxis) -> Panel:
     traces = [
         trace
         for lane, row in rows.items()
-        for trace in _event_traces(tracks.events[tracks.events["lane"] == lane], row, axis)
+        for trace in _event_traces(tracks.events[tracks.events["lane"] == lane], row, axis, tracks.until)
     ]
     traces += _interval_traces(tracks, {name: row for row, name in enumerate(lanes)}, axis)
     if not agents:
@@ -112,7 +113,7 @@ def report_panel(tracks: Tracks, axis: TimeAxis) -> Panel:
     reports = tracks.events[tracks.events["lane"] == "reports"]
     if reports.empty:
         return empty_panel("Reports", "none recorded")
-    return lane_panel(["Reports"], _event_traces(reports, 0, axis))
+    return lane_panel(["Reports"], _event_traces(reports, 0, axis, tracks.until))
 
 
 def _agent_lanes(intervals: pd.DataFrame) -> list[str]:
@@ -124,10 +125,11 @@ def _agent_lanes(intervals: pd.DataFrame) -> list[str]:
     return list(first.sort_values(["order", "start", "lane"])["lane"])
 
 
-def _event_traces(events: pd.DataFrame, row: int, axis: TimeAxis) -> list[Trace]:
+def _event_traces(events: pd.DataFrame, row: int, axis: TimeAxis, until: dt.date) -> list[Trace]:
     if events.empty:
         return []
     marks = [EVENT_MARKS[kind] for kind in events["kind"]]
+    texts = _spaced(events, axis)
     return [
         points(
             [axis.at(day) for day in events["date"]],
@@ -140,8 +142,8 @@ def _event_traces(events: pd.DataFrame, row: int, axis: TimeAxis) -> list[Trace]
                 "line": {"color": [mark[2] for mark in marks], "width": 1.2},
             },
             mode="markers+text",
-            text=[f" {text}" for text in _spaced(events, axis)],
-            textposition="middle right",
+            text=[f" {text} " for text in texts],
+            textposition=_text_sides(events, texts, axis, until),
             textfont={"size": 10, "color": INK},
             urls=list(events["url"]),
         )
@@ -162,6 +164,15 @@ def _spaced(events: pd.DataFrame, axis: TimeAxis) -> list[str]:
         text = str(events["text"].iloc[place])
         texts[place] = text if room > axis.room_for(text) else ""
     return texts
+
+
+def _text_sides(events: pd.DataFrame, texts: list[str], axis: TimeAxis, until: dt.date) -> list[str]:
+    """Right of the mark, but left of one that stands too near the figure's right edge for its words."""
+    end = axis.at(until)
+    return [
+        "middle left" if axis.at(day) + axis.room_for(text) > end + EDGE_SHARE * axis.span else "middle right"
+        for day, text in zip(events["date"], texts, strict=True)
+    ]
 
 
 def _same_day_shifts(days: Sequence[dt.date]) -> list[float]:
