@@ -252,6 +252,13 @@ def test_death_is_a_black_square() -> None:
     assert (trace["marker"]["symbol"], trace["marker"]["color"]) == (["square"], ["#000000"])
 
 
+def test_words_beside_a_mark_at_the_right_edge_stand_left_of_it() -> None:
+    early = ("outcome", dt.date(2025, 5, 2), "progression", "progression", "Progression", "")
+    late = ("outcome", dt.date(2025, 12, 26), "last_contact", "last contact, alive", "Last contact", "")
+    figure = _figure(_course(events=_frame(columns.EVENT_COLUMNS, early, late)))
+    assert _trace_with(figure, "Last contact")["textposition"] == ["middle right", "middle left"]
+
+
 def test_marks_of_one_day_stay_apart() -> None:
     trace = _trace_with(_figure(_course()), "ctDNA")
     assert trace["x"][0] == trace["x"][1]
