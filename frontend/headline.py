@@ -59,6 +59,7 @@ def _weeks_words(end: dt.date | None, today: dt.date) -> str:
 
 
 def _outcome_words(outcome: Any) -> str:
-    return (
-        f"{outcome.get_kind_display()}, {date_words(outcome.occurred_on)}" if outcome is not None else "none"
-    )
+    if outcome is None:
+        return "none"
+    words = "alive" if outcome.kind == "last_contact" else outcome.get_kind_display()
+    return f"{words}, {date_words(outcome.occurred_on)}"
