@@ -11,6 +11,7 @@ from django.urls import reverse
 
 from frontend.figures import tracks as columns
 from frontend.figures.tracks import Anchors, Tracks
+from frontend.measurements import STATISTICS
 from patients.selectors import Timeline
 
 OUTCOME_SHORT = {"progression": "PD", "pseudoprogression": "PsP"}
@@ -37,7 +38,8 @@ def tracks_of(
         performance=_table(_performance(timeline), columns.PERFORMANCE_COLUMNS),
         scans=_table((_scan(point, urls) for point in timepoints), columns.SCAN_COLUMNS),
         measurements=_table(
-            (_measurement(row, urls, segments or {}) for row in measurements), columns.MEASUREMENT_COLUMNS
+            (_measurement(row, urls, segments or {}) for row in measurements if row.statistic in STATISTICS),
+            columns.MEASUREMENT_COLUMNS,
         ),
         ctdna=_table((_result(row) for row in timeline.results), columns.CTDNA_COLUMNS),
     )

@@ -20,6 +20,7 @@ STATISTICS = {
     "p95": "95th percentile",
     "sd": "SD",
 }
+NOT_GIVEN = "not given"
 K2_SHOWN_PER_STORED = 1e3  # stored 1/s, shown 10^-3 1/s
 
 
@@ -34,6 +35,26 @@ class Quantity:
     volume: str
 
 
+@dataclasses.dataclass(frozen=True)
+class Further:
+    """A statistic shown on demand: its heading, and how it is written ("own" is the quantity's unit and digits)."""
+
+    words: str
+    written: str = "own"
+
+
+FURTHER = {
+    "p5": Further("5th percentile"),
+    "skewness": Further("Skewness (0: symmetric)", "ratio"),
+    "kurtosis": Further("Excess kurtosis (0: normal)", "ratio"),
+    "radc": Further("Mean / normal white matter", "ratio"),
+    "adc_l": Further("ADC_L: mean of the lower of two components"),
+    "lcp": Further("Share of the lower component", "share"),
+    "hotspot": Further("Hot spot: mean of the highest 10 %"),
+    "ftb_low": Further("Voxels up to 1.0", "share"),
+    "ftb_mid": Further("Voxels above 1.0, up to 1.75", "share"),
+    "ftb_high": Further("Voxels above 1.75", "share"),
+}
 QUANTITIES = {
     "volume": Quantity("Volume", "mL", 1.0, 1, "labels"),
     "adc": Quantity("ADC", "10⁻⁶ mm²/s", ADC_SHOWN_PER_STORED, 0, "adc"),
@@ -74,6 +95,8 @@ class QuantityTable:
     statistics: list[str]
     rows: list[RegionRow]
     notes: list[str]
+    further_statistics: list[str]
+    further_rows: list[RegionRow]
     provenance: Provenance
 
 
@@ -89,21 +112,34 @@ def measurement_tables(measured: Sequence[Any], volumes: Sequence[Any]) -> list[
 
 
 def _table(key: str, quantity: Quantity, rows: list[Any], method: str) -> QuantityTable:
-    statistics = [name for name in STATISTICS if any(row.statistic == name for row in rows)]
-    regions = sorted({row.region for row in rows}, key=_place)
+    plain = [row for row in rows if row.statistic not in FURTHER]
+    further = [row for row in rows if row.statistic in FURTHER]
+    statistics = [name for name in STATISTICS if any(row.statistic == name for row in plain)]
+    more = [name for name in FURTHER if any(row.statistic == name for row in further)]
     common = [flag for flag in rows[0].flags if all(flag in row.flags for row in rows)]
+    said = {region: {flag for row in of for flag in row.flags} for region, of in _by_region(plain).items()}
     return QuantityTable(
         key=key,
         title=quantity.title,
         unit=quantity.unit,
         statistics=[STATISTICS[name] for name in statistics],
         rows=[
-            _region(quantity, region, statistics, [row for row in rows if row.region == region], common)
-            for region in regions
+            _region(quantity, region, statistics, of, {*common}) for region, of in _by_region(plain).items()
         ],
         notes=selectors.flag_sentences(common),
+        further_statistics=[FURTHER[name].words for name in more],
+        further_rows=[
+            _region(quantity, region, more, of, {*common, *said.get(region, ())})
+            for region, of in _by_region(further).items()
+        ],
         provenance=_provenance(rows, method),
     )
+
+
+def _by_region(rows: list[Any]) -> dict[str, list[Any]]:
+    """Rows of each region, regions in the order of the page."""
+    regions = sorted({row.region for row in rows}, key=_place)
+    return {region: [row for row in rows if row.region == region] for region in regions}
 
 
 def _place(region: str) -> int:
@@ -111,17 +147,24 @@ def _place(region: str) -> int:
 
 
 def _region(
-    quantity: Quantity, region: str, statistics: list[str], rows: list[Any], common: list[str]
+    quantity: Quantity, region: str, statistics: list[str], rows: list[Any], said: set[str]
 ) -> RegionRow:
+    """One region's line; flags in `said` are told elsewhere."""
     values = {row.statistic: row.value for row in rows}
-    own = [flag for row in rows for flag in row.flags if flag not in common]
+    own = [flag for row in rows for flag in row.flags if flag not in said]
     return RegionRow(
         region=selectors.region_name(region),
-        cells=[value_words(quantity, values.get(name)) for name in statistics],
+        cells=[_cell(quantity, name, values) for name in statistics],
         n_voxels=max(row.n_voxels for row in rows),
         missing_percent=100 * max(row.nan_share for row in rows),
         notes=selectors.flag_sentences(own),
     )
+
+
+def _cell(quantity: Quantity, statistic: str, values: dict[str, float]) -> str:
+    if statistic not in FURTHER:
+        return value_words(quantity, values.get(statistic))
+    return further_words(quantity, statistic, values.get(statistic))
 
 
 def value_words(quantity: Quantity, value: float | None) -> str:
@@ -129,6 +172,16 @@ def value_words(quantity: Quantity, value: float | None) -> str:
     if value is None or not math.isfinite(value):
         return "not measured"
     return f"{value * quantity.scale:.{quantity.digits}f}"
+
+
+def further_words(quantity: Quantity, statistic: str, value: float | None) -> str:
+    """A further statistic: in the quantity's unit, as a ratio, or as a share in percent."""
+    if value is None or not math.isfinite(value):
+        return NOT_GIVEN
+    written = FURTHER[statistic].written
+    if written == "share":
+        return f"{100 * value:.0f} %"
+    return f"{value:.2f}" if written == "ratio" else value_words(quantity, value)
 
 
 def _provenance(rows: list[Any], method: str) -> Provenance:

@@ -73,6 +73,7 @@ def _received(request: HttpRequest, reception: Reception) -> HttpResponse:
         upload_id=reception.upload_id,
         names=reception.names,
         n_bytes=reception.n_bytes,
+        patient_confirmed=request.POST.get("patient_confirmed") == "1",
         request_id=request_id(request),
     )
     url = reverse("upload-run", args=[patient.key, run.pk])

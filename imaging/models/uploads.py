@@ -20,6 +20,9 @@ class UploadRun(AbstractRun):
 
     patient = models.ForeignKey(Patient, on_delete=models.PROTECT, related_name="uploads")
     requested_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
+    patient_confirmed = models.BooleanField(
+        default=False, help_text="The sender has checked that contradicting files are this patient's."
+    )
     n_files = models.PositiveIntegerField()
     n_bytes = models.PositiveBigIntegerField()
     names = models.JSONField(

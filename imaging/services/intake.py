@@ -19,6 +19,7 @@ from imaging.compute.dicom.scan import ScanResult, SeriesGroup, StudyGroup, scan
 from imaging.compute.dicom.series import recognise
 from imaging.models import Instance, QuarantinedFile, Series, Study, Timepoint
 from imaging.services.processing import processing_request
+from imaging.services.whose_scans import disagreements
 from patients.models import AuditAction, Patient, User
 from patients.permissions import may
 from patients.selectors import surgery_days
@@ -58,20 +59,34 @@ class _Arrival:
 
 
 def study_import(
-    *, patient: Patient, paths: Iterable[Path], by: User, backfilled: bool = False, request_id: str = ""
+    *,
+    patient: Patient,
+    paths: Iterable[Path],
+    by: User,
+    confirmed: bool = False,
+    backfilled: bool = False,
+    request_id: str = "",
 ) -> IntakeReport:
     """Take in files or folders for one patient and ask for the processing of every timepoint that changed.
 
-    The same instance again changes nothing; the same instance UID with other bytes is quarantined.
+    The same instance again changes nothing; the same instance UID with other bytes is quarantined. Files whose sex,
+    date of birth or patient ID contradict the record are refused unless somebody has `confirmed` whose they are.
     """
     if not may(by, "study.import"):
         raise PermissionRefused("not_allowed", "your role may not import scans")
     scan = scan_files(paths)
     _refuse_unusable(scan)
+    doubts = disagreements(patient, scan.instances)
+    if doubts and not confirmed:
+        raise DomainError(
+            "patient_mismatch",
+            f"perhaps another patient's scans: {'; '.join(doubts.values())}. Check whose they are; "
+            "if they are this patient's, send them again with the confirmation",
+        )
     arrivals = [_store(header) for header in scan.instances]
     storage.make_durable()
     with transaction.atomic():
-        return _take_in(patient, scan, arrivals, by, backfilled, request_id)
+        return _take_in(patient, scan, arrivals, by, backfilled, request_id, sorted(doubts))
 
 
 def _refuse_unusable(scan: ScanResult) -> None:
@@ -103,6 +118,7 @@ def _take_in(
     by: User,
     backfilled: bool,
     request_id: str,
+    confirmed_despite: list[str],
 ) -> IntakeReport:
     report = IntakeReport(repeated=len(scan.repeated))
     _sort_out_unreadable(patient, scan, report)
@@ -121,7 +137,12 @@ def _take_in(
         what="imaging study",
         patient=patient,
         request_id=request_id,
-        detail={"stored": report.stored, "repeated": report.repeated, "quarantined": len(report.quarantined)},
+        detail={
+            "stored": report.stored,
+            "repeated": report.repeated,
+            "quarantined": len(report.quarantined),
+            "confirmed_despite": confirmed_despite,
+        },
     )
     return report
 

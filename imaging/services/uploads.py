@@ -37,6 +37,7 @@ def upload_request(
     upload_id: uuid.UUID,
     names: dict[str, str],
     n_bytes: int,
+    patient_confirmed: bool = False,
     request_id: str = "",
 ) -> UploadRun:
     """Ask for the taking in of the files that were stored for `upload_id`."""
@@ -52,6 +53,7 @@ def upload_request(
         n_files=len(names),
         n_bytes=n_bytes,
         names=names,
+        patient_confirmed=patient_confirmed,
     )
     audit_write(
         actor=by,
@@ -76,7 +78,11 @@ def upload_take_in(run: UploadRun) -> None:
     try:
         files = _unpacked(run)
         report = study_import(
-            patient=run.patient, paths=list(files), by=run.requested_by, request_id=str(run.pk)[:32]
+            patient=run.patient,
+            paths=list(files),
+            by=run.requested_by,
+            confirmed=run.patient_confirmed,
+            request_id=str(run.pk)[:32],
         )
     except DomainError:
         _close(run, {})

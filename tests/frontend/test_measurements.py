@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from frontend.measurements import QUANTITIES, measurement_tables, value_words
+from frontend.measurements import QUANTITIES, further_words, measurement_tables, value_words
 
 
 def row(
@@ -67,3 +67,47 @@ def test_a_note_that_all_share_is_said_once() -> None:
     assert len(table.notes) == 1
     assert "1500 s/mm2" in table.notes[0]
     assert [len(found.notes) for found in table.rows] == [1, 0]
+
+
+@pytest.mark.parametrize(
+    ("quantity", "statistic", "value", "words"),
+    [
+        ("adc", "p5", 0.8124e-3, "812"),
+        ("adc", "skewness", -0.456, "-0.46"),
+        ("adc", "kurtosis", 1.2, "1.20"),
+        ("adc", "radc", 1.375, "1.38"),
+        ("adc", "adc_l", 1.1004e-3, "1100"),
+        ("adc", "lcp", 0.604, "60 %"),
+        ("nrcbv", "hotspot", 3.456, "3.46"),
+        ("nrcbv", "ftb_high", 0.375, "38 %"),
+        ("k2", "p5", -0.00413, "-4.13"),
+        ("nrcbv", "ftb_low", None, "not given"),
+    ],
+)
+def test_further_statistics_are_written_by_what_they_are(
+    quantity: str, statistic: str, value: float | None, words: str
+) -> None:
+    assert further_words(QUANTITIES[quantity], statistic, value) == words
+
+
+def test_further_statistics_stand_apart_with_the_notes_that_only_they_have() -> None:
+    measured = [
+        row("enhancing", "adc", 1e-3, flags=("small_region",)),
+        row("enhancing", "adc", 0.9e-3, "p5", flags=("small_region", "adc_l_too_small")),
+        row("enhancing", "adc", 0.5, "skewness", flags=("small_region",)),
+        row("nawm", "adc", 0.8e-3),
+        row("nawm", "adc", 0.7e-3, "p5"),
+    ]
+    (table,) = measurement_tables(measured, [])
+    assert table.statistics == ["Mean"]
+    assert [found.cells for found in table.rows] == [["1000"], ["800"]]
+    assert [len(found.notes) for found in table.rows] == [1, 0]
+    assert table.further_statistics == ["5th percentile", "Skewness (0: symmetric)"]
+    assert [found.cells for found in table.further_rows] == [["900", "0.50"], ["700", "not given"]]
+    (note,) = table.further_rows[0].notes
+    assert "ADC_L" in note
+
+
+def test_a_volume_has_nothing_further() -> None:
+    (table,) = measurement_tables([row("enhancing", "volume", 3.0, "total")], [])
+    assert (table.further_statistics, table.further_rows) == ([], [])

@@ -14,9 +14,12 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
+from frontend.data import tracks_of
 from frontend.viewer import legend
 from gliomon.common.runs import RunState
+from imaging import selectors as imaging
 from imaging.models import ImagingRun, Series, StepState, Timepoint
+from patients import selectors
 from patients.models import AuditAction, AuditEvent
 from patients.services import people as accounts
 from patients.services.records import record_add
@@ -108,6 +111,24 @@ def test_numbers_are_written_with_their_units_and_where_they_come_from() -> None
         "f" * 64,
     ):
         assert said in page
+
+
+def test_further_statistics_are_shown_on_demand_and_not_on_the_timeline() -> None:
+    clinic = factory.clinic()
+    timepoint = scans.visit(clinic.patient)
+    scans.measurement(timepoint, "adc", 1.2345e-3, unit="mm2/s")
+    scans.measurement(timepoint, "adc", 0.4567, statistic="skewness")
+    client = logged_in(clinic.clinician)
+    page = words(client.get(url(timepoint)))
+    assert "<summary>More about the distribution" in page
+    assert '<td class="number">0.46</td>' in page
+    tracks = tracks_of(
+        selectors.timeline_of(clinic.patient),
+        timepoints=imaging.timepoints_of(clinic.patient),
+        measurements=imaging.current_measurements([clinic.patient]),
+        alerts=(),
+    )
+    assert list(tracks.measurements["statistic"]) == ["mean"]
 
 
 def test_no_number_is_said_to_be_none() -> None:

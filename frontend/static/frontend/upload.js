@@ -83,6 +83,7 @@
     const data = new FormData();
     data.append("csrfmiddlewaretoken", form.elements.csrfmiddlewaretoken.value);
     data.append("patient", form.elements.patient.value);
+    if (form.elements.patient_confirmed.checked) data.append("patient_confirmed", "1");
     for (const file of chosen) data.append("files", file, file.name);
     return data;
   };

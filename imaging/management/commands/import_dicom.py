@@ -34,6 +34,11 @@ class Command(PatientCommand):
         parser.add_argument("--patient", required=True, help="the patient's key")
         parser.add_argument("--create", action="store_true", help="create the patient if there is none")
         parser.add_argument("--team", help="care team of a created patient (needed where there are several)")
+        parser.add_argument(
+            "--confirm-patient",
+            action="store_true",
+            help="take the files although their sex, date of birth or patient ID contradict the record",
+        )
         parser.add_argument("--wait", action="store_true", help="wait until the numbers are there")
         parser.add_argument("--json", action="store_true", help="print the result as JSON")
 
@@ -43,7 +48,9 @@ class Command(PatientCommand):
             if not path.exists():
                 raise NotFound("path_not_found", f"there is no {path}")
         patient = self._patient(user, options)
-        report = study_import(patient=patient, paths=options["path"], by=user)
+        report = study_import(
+            patient=patient, paths=options["path"], by=user, confirmed=options["confirm_patient"]
+        )
         if options["wait"]:
             for timepoint in report.timepoints:
                 self._wait(timepoint)
@@ -125,7 +132,7 @@ def _timepoint_json(patient: Patient, timepoint: Timepoint) -> dict[str, Any]:
                 "uid": series.series_uid,
                 "kind": series.kind,
                 "confidence": series.confidence,
-                "reason": series.reasons,
+                "reason": "; ".join(series.reasons),
                 "description": series.description,
             }
             for series in selectors.series_of(timepoint)

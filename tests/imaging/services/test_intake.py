@@ -91,6 +91,67 @@ def test_two_patients_in_one_import_are_refused_whole(study: Path, tmp_path: Pat
     assert not Instance.objects.exists()
 
 
+def rewritten(study: Path, folder: Path, **tags: str) -> Path:
+    """The study with other words in its headers and other identifiers."""
+    folder.mkdir()
+    for number, path in enumerate(path for path in sorted(study.rglob("*")) if path.is_file()):
+        found = pydicom.dcmread(path)
+        for name, value in tags.items():
+            setattr(found, name, value)
+        for name in ("SOPInstanceUID", "SeriesInstanceUID", "StudyInstanceUID"):
+            setattr(found, name, f"{getattr(found, name)[:60]}.9")
+        found.file_meta.MediaStorageSOPInstanceUID = found.SOPInstanceUID
+        found.save_as(folder / str(number))
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("fields", "tags", "word"),
+    [
+        ({"sex": "female"}, {"PatientSex": "M"}, "sex"),
+        ({"birth_year": 1970}, {"PatientBirthDate": "19600101"}, "date of birth"),
+        (
+            {"name": "Some Body", "birth_date": dt.date(1970, 5, 6)},
+            {"PatientBirthDate": "19700507"},
+            "date of birth",
+        ),
+    ],
+)
+def test_files_that_contradict_the_record_need_a_persons_word(
+    study: Path, tmp_path: Path, fields: dict[str, object], tags: dict[str, str], word: str
+) -> None:
+    clinic = people.clinic()
+    patient = people.patient(clinic.team, **fields)
+    files = [rewritten(study, tmp_path / "other", **tags)]
+    with pytest.raises(DomainError, match=word) as refused:
+        study_import(patient=patient, paths=files, by=clinic.radiologist)
+    assert refused.value.code == "patient_mismatch"
+    assert not any(value in refused.value.message for value in tags.values())
+    assert not Instance.objects.exists()
+
+    study_import(patient=patient, paths=files, by=clinic.radiologist, confirmed=True)
+    event = AuditEvent.objects.get(what="imaging study", patient=patient)
+    assert event.detail["confirmed_despite"]
+
+
+def test_another_patient_id_than_before_needs_a_persons_word(study: Path, tmp_path: Path) -> None:
+    clinic = people.clinic()
+    study_import(patient=clinic.patient, paths=[study], by=clinic.radiologist)
+    other = rewritten(study, tmp_path / "other", PatientID="SOMEBODY-ELSE")
+    with pytest.raises(DomainError, match="another patient ID"):
+        study_import(patient=clinic.patient, paths=[other], by=clinic.radiologist)
+    assert (
+        study_import(patient=clinic.patient, paths=[other], by=clinic.radiologist, confirmed=True).stored > 10
+    )
+
+
+def test_files_that_say_nothing_of_the_person_are_taken(study: Path, tmp_path: Path) -> None:
+    clinic = people.clinic()
+    patient = people.patient(clinic.team, sex="female", birth_year=1970)
+    silent = rewritten(study, tmp_path / "other", PatientSex="", PatientBirthDate="", PatientID="")
+    assert study_import(patient=patient, paths=[silent], by=clinic.radiologist).stored > 10
+
+
 def test_nothing_readable_is_said_with_the_reason(tmp_path: Path) -> None:
     clinic = people.clinic()
     (tmp_path / "notes.txt").write_text("no image")
