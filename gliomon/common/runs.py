@@ -11,6 +11,7 @@ from __future__ import annotations
 import datetime as dt
 import logging
 import threading
+import time
 import traceback
 import uuid
 from collections.abc import Callable, Iterator
@@ -28,6 +29,7 @@ from gliomon.common.errors import DomainError, RetriableError
 logger = logging.getLogger(__name__)
 
 HINT_REPEAT = dt.timedelta(seconds=30)
+BROKER_REST_SECONDS = 10.0
 
 
 class RunState(models.TextChoices):
@@ -72,14 +74,31 @@ def enqueue(run: AbstractRun) -> None:
     transaction.on_commit(lambda: _hint(run), robust=True)
 
 
+class _Broker:
+    """Whether the broker was just found dead: finding out costs seconds, which a nurse at a form should pay once."""
+
+    asked_again_at = 0.0
+
+    @classmethod
+    def is_left_alone(cls) -> bool:
+        return time.monotonic() < cls.asked_again_at
+
+    @classmethod
+    def leave_alone(cls) -> None:
+        cls.asked_again_at = time.monotonic() + BROKER_REST_SECONDS
+
+
 def _hint(run: AbstractRun) -> None:
+    """Tell the broker; if it is down the row stands, and the sweep sends the hint again."""
+    if _Broker.is_left_alone():
+        return
     type(run)._base_manager.filter(pk=run.pk).update(hinted_at=timezone.now())
     try:
         from gliomon.celery import app
 
         app.send_task(run.task_name, args=[str(run.pk)], queue=run.queue, retry=False)
     except Exception as error:
-        # The broker may be down: the row stands and the sweep sends the hint again.
+        _Broker.leave_alone()
         logger.warning("hint for %s %s not sent: %s", run._meta.label, run.pk, type(error).__name__)
 
 

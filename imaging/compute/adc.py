@@ -168,6 +168,37 @@ def fit_adc(
     )
 
 
+def fit_suppressed_adc(
+    signals: npt.NDArray[Any],
+    b_values: npt.ArrayLike,
+    *,
+    mask: npt.NDArray[np.bool_] | None = None,
+    method: str = "wls",
+    sigma: float | FloatArray | None = None,
+    device: str = "cpu",
+) -> AdcFit | None:
+    """Fit the ADC from b = 100 to 1500 s/mm2 only, where flowing blood no longer adds to the decay.
+
+    Parameters and errors are those of `fit_adc`.
+
+    Returns
+    -------
+    AdcFit or None
+        With the flag "perfusion_suppressed": never join it to an ADC from b = 0. None where the series holds less
+        than two distinct b-values in that range.
+
+    References
+    ----------
+    Le Bihan D et al. Radiology 1988;168:497-505, doi 10.1148/radiology.168.2.3393671 (perfusion at low b).
+    """
+    b = np.asarray(b_values, dtype=float)
+    _check_inputs(signals, b, mask, method)
+    chosen = (b >= SUPPRESSED_B) & (b <= MAX_MONO_B)
+    if not chosen.any() or _shells_of(b[chosen]).b.size < 2:
+        return None
+    return fit_adc(signals[..., chosen], b[chosen], mask=mask, method=method, sigma=sigma, device=device)
+
+
 def _check_inputs(
     signals: npt.NDArray[Any], b_values: npt.ArrayLike, mask: npt.NDArray[np.bool_] | None, method: str
 ) -> tuple[npt.NDArray[Any], npt.NDArray[np.bool_]]:

@@ -19,7 +19,7 @@ FTB_LOW_MAX = 1.0
 """nrCBV up to which a voxel counts as low: no more blood volume than normal white matter (Hu et al. 2012,
 Neuro-Oncology 14:919, https://doi.org/10.1093/neuonc/nos112)."""
 FTB_HIGH_MIN = 1.75
-"""nrCBV above which a voxel counts as high (Iv et al. 2019, American Journal of Neuroradiology 40:1652,
+"""nrCBV above which a voxel counts as high (Iv et al. 2019, American Journal of Neuroradiology 40:1649,
 https://doi.org/10.3174/ajnr.A6211)."""
 FTB_MIN_VOXELS = 100
 """Fewer voxels make a share coarser than 1 % and too uncertain to be given (project setting)."""
@@ -112,7 +112,7 @@ def fractional_tumour_burden(nrcbv: npt.ArrayLike) -> TumourBurden | None:
     References
     ----------
     Hu LS et al. Neuro Oncol 2012;14:919-930, doi 10.1093/neuonc/nos112 (fractional tumour burden).
-    Iv M et al. AJNR 2019;40:1652-1658, doi 10.3174/ajnr.A6211 (thresholds 1.0 and 1.75).
+    Iv M et al. AJNR 2019;40:1649-1657, doi 10.3174/ajnr.A6211 (thresholds 1.0 and 1.75).
     """
     finite = _finite(nrcbv)
     if finite.size < FTB_MIN_VOXELS:

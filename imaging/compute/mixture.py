@@ -20,7 +20,8 @@ BIN = 1e-6  # mm2/s; the step in which scanners store ADC, a fiftieth of the SD 
 # so that the same voxels always give the same number.
 STARTS = ((25.0, 75.0), (10.0, 50.0), (50.0, 90.0), (10.0, 90.0), (5.0, 95.0), (35.0, 65.0))
 MAX_STEPS = 3000
-TOLERANCE = 1e-10  # rise of the log-likelihood per voxel and step at which the fit stands still
+# Rise of the log-likelihood per voxel and step at which a start is judged, and at which the best one is finished.
+ROUGH, FINE = 1e-7, 1e-10
 _PARAMETERS_ONE, _PARAMETERS_TWO = 2, 5
 _MIN_WEIGHT = 1e-9  # of a component; keeps the logarithm finite when one dies out
 
@@ -76,13 +77,16 @@ class _Mixture:
     log_likelihood: float = -math.inf
 
 
-def low_adc_component(adc: npt.ArrayLike) -> LowComponent:
+def low_adc_component(adc: npt.ArrayLike, *, n_independent: float | None = None) -> LowComponent:
     """Fit p(x) = LCP N(mu1, s1) + (1 - LCP) N(mu2, s2) with mu1 < mu2 by expectation-maximisation.
 
     Parameters
     ----------
     adc : array_like
         ADC of the enhancing lesion in mm2/s, any shape; voxels that are not finite are left out.
+    n_independent : float, optional
+        Voxels as acquired behind `adc` where it was resampled to a finer grid. Only these count as evidence for a
+        second component; all voxels by default.
 
     Returns
     -------
@@ -105,8 +109,10 @@ def low_adc_component(adc: npt.ArrayLike) -> LowComponent:
     histogram = _histogram(values)
     mean, sd = float(values.mean()), max(float(values.std()), SD_FLOOR)
     one = _log_likelihood_of_one(histogram, mean, sd)
-    two = max((_fit(histogram, start) for start in _starts(values, sd)), key=lambda found: found.log_likelihood)
-    gain = 2 * (two.log_likelihood - one) - (_PARAMETERS_TWO - _PARAMETERS_ONE) * math.log(values.size)
+    two = _best_fit(histogram, _starts(values, sd))
+    n = values.size if n_independent is None else min(n_independent, values.size)
+    evidence = (two.log_likelihood - one) * n / values.size
+    gain = 2 * evidence - (_PARAMETERS_TWO - _PARAMETERS_ONE) * math.log(n)
     if gain <= 0:
         return LowComponent(mean, None, (mean,), (sd,), gain, values.size, ("unimodal",))
     low, high = np.argsort(two.means)
@@ -124,7 +130,9 @@ def _checked(adc: npt.ArrayLike) -> npt.NDArray[np.float64]:
     values = np.asarray(adc, dtype=np.float64).ravel()
     values = values[np.isfinite(values)]
     if values.size < MIN_VOXELS:
-        raise DomainError("adc_l_voxels", f"{values.size} voxels with an ADC came, at least {MIN_VOXELS} are needed")
+        raise DomainError(
+            "adc_l_voxels", f"{values.size} voxels with an ADC came, at least {MIN_VOXELS} are needed"
+        )
     if np.abs(values).max() > 0.01:
         raise DomainError("adc_l_unit", f"an ADC of {np.abs(values).max():.4g} cannot be in mm2/s")
     return values
@@ -149,14 +157,20 @@ def _log_likelihood_of_one(histogram: _Histogram, mean: float, sd: float) -> flo
     return float(histogram.counts @ _log_density(histogram.values, mean, sd))
 
 
-def _fit(histogram: _Histogram, start: _Mixture) -> _Mixture:
+def _best_fit(histogram: _Histogram, starts: list[_Mixture]) -> _Mixture:
+    """Bring every start near its maximum, then only the best one all the way."""
+    near = [_fit(histogram, start, ROUGH) for start in starts]
+    return _fit(histogram, max(near, key=lambda found: found.log_likelihood), FINE)
+
+
+def _fit(histogram: _Histogram, start: _Mixture, tolerance: float) -> _Mixture:
     """Step until the log-likelihood stands still."""
     current = start
     for _ in range(MAX_STEPS):
         following = _step(histogram, current)
         gain = following.log_likelihood - current.log_likelihood
         current = following
-        if gain < TOLERANCE * histogram.total:
+        if gain < tolerance * histogram.total:
             break
     return current
 

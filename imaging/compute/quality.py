@@ -43,6 +43,10 @@ FLAGS: dict[str, str] = {
     "many_weak_voxels": "Many voxels show no clear bolus.",
     # the regions
     "small_region": "Fewer than 50 measured voxels: the number is unreliable.",
+    "unimodal": "The ADC shows no second component: ADC_L is the mean of all voxels.",
+    "adc_l_too_small": "Fewer than 500 voxels as acquired: the lower ADC component (ADC_L) was not fitted.",
+    "ftb_too_small": "Fewer than 100 voxels as acquired: shares of low and high blood volume are not given.",
+    "anisotropic_voxels": "The voxels are not cubes: texture must not be compared with that of other voxel sizes.",
     "no_lesion": "No lesion to mirror: normal white matter was taken from both sides.",
     "bilateral_lesion": "The lesion reaches both sides: the reference white matter may be affected.",
     "thin": "Little normal white matter was found: it was taken without a safety margin.",

@@ -191,8 +191,12 @@ def co_occurrence_matrix(grey: IntArray, levels: int) -> npt.NDArray[np.float64]
 
 def _neighbours(grey: IntArray, direction: tuple[int, int, int]) -> tuple[IntArray, IntArray]:
     """Two views of the array, the second shifted by `direction`."""
-    first = tuple(slice(max(0, -step), size - max(0, step)) for step, size in zip(direction, grey.shape, strict=True))
-    second = tuple(slice(max(0, step), size - max(0, -step)) for step, size in zip(direction, grey.shape, strict=True))
+    first = tuple(
+        slice(max(0, -step), size - max(0, step)) for step, size in zip(direction, grey.shape, strict=True)
+    )
+    second = tuple(
+        slice(max(0, step), size - max(0, -step)) for step, size in zip(direction, grey.shape, strict=True)
+    )
     return grey[first], grey[second]
 
 
@@ -275,7 +279,7 @@ def _of_difference(p: FloatArray, apart: FloatArray) -> dict[str, float]:
     """Features of |i - j|."""
     levels = p.shape[0]
     k = np.arange(levels, dtype=np.float64)
-    marginal = np.bincount(apart.astype(np.intp).ravel(), weights=p.ravel(), minlength=levels)
+    marginal = _collected(apart, p, levels)
     average = float((k * marginal).sum())
     return {
         "difference_average": average,
@@ -293,7 +297,7 @@ def _of_difference(p: FloatArray, apart: FloatArray) -> dict[str, float]:
 
 def _of_sum(p: FloatArray, total: FloatArray, mean: float) -> dict[str, float]:
     """Features of i + j; the cluster features are its central moments."""
-    marginal = np.bincount(total.astype(np.intp).ravel(), weights=p.ravel())
+    marginal = _collected(total, p, 2 * p.shape[0] + 1)
     off = np.arange(marginal.size, dtype=np.float64) - 2 * mean
     tendency = float((off**2 * marginal).sum())
     return {
@@ -315,6 +319,11 @@ def _information(p: FloatArray) -> dict[str, float]:
     if single > _NO_SPREAD:
         found["information_correlation_1"] = (joint - independent) / single
     return found
+
+
+def _collected(keys: FloatArray, p: FloatArray, size: int) -> npt.NDArray[np.float64]:
+    """Sum of p by whole number."""
+    return np.bincount(keys.astype(np.intp).ravel(), weights=p.ravel(), minlength=size).astype(np.float64)
 
 
 def _entropy(p: FloatArray) -> float:

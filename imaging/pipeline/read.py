@@ -85,4 +85,3 @@ def _read_diffusion(workspace: Workspace, candidates: list[Series], refused: lis
 
 def _distinct_b(group: list[tuple[Series, Volume]]) -> int:
     return len({round(b, -1) for _, volume in group for b in volume.b_values or ()})
-

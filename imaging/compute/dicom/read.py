@@ -154,7 +154,9 @@ def join_diffusion(volumes: Sequence[Volume]) -> Volume:
     b_values = [b for volume in volumes for b in volume.b_values or ()]
     order = np.argsort(b_values, kind="stable")
     joined = np.concatenate([volume.array for volume in volumes], axis=3)[..., order]
-    return dataclasses.replace(volumes[0], array=joined, b_values=tuple(b_values[i] for i in order), times_s=None)
+    return dataclasses.replace(
+        volumes[0], array=joined, b_values=tuple(b_values[i] for i in order), times_s=None
+    )
 
 
 def _check_one_series(headers: Sequence[InstanceHeader]) -> None:

@@ -141,14 +141,27 @@ def test_a_dead_broker_does_not_stop_the_writer(
 ) -> None:
     from gliomon.celery import app
 
-    def refuse(*args: Any, **kwargs: Any) -> None:
+    asked: list[str] = []
+
+    def refuse(name: str, **kwargs: Any) -> None:
+        asked.append(name)
         raise OSError("connection refused")
 
     monkeypatch.setattr(app, "send_task", refuse)
+    monkeypatch.setattr(runs._Broker, "asked_again_at", 0.0)
     with django_capture_on_commit_callbacks(execute=True) as callbacks:
-        runs.enqueue(run)
-    assert len(callbacks) == 1
+        for _ in range(3):
+            runs.enqueue(run)
+    assert len(callbacks) == 3
+    assert asked == ["analytics.assess_patient"], "finding the broker dead is paid once, not for every write"
     assert state(run).state == RunState.QUEUED
+
+    monkeypatch.setattr(runs._Broker, "asked_again_at", 0.0)
+    runs.sweep()
+    assert len(asked) == 1, "a hint that was just sent is not sent again"
+    age(run, hinted_at=None)
+    runs.sweep()
+    assert len(asked) == 2
 
 
 def test_a_person_can_have_a_failed_run_done_again(run: AssessmentRun) -> None:

@@ -9,7 +9,7 @@ import pytest
 from scipy.stats import rice
 
 from gliomon.common.errors import DomainError
-from imaging.compute.adc import fit_adc, to_mm2_per_s
+from imaging.compute.adc import fit_adc, fit_suppressed_adc, to_mm2_per_s
 
 B = np.array([0.0, 200.0, 500.0, 800.0, 1000.0])
 
@@ -244,3 +244,54 @@ def test_against_the_map_of_a_scanner():
     assert both.sum() > 0.99 * mask.sum()
     assert np.corrcoef(fit.adc[both], converted[both])[0, 1] >= 0.999
     assert np.median(fit.adc[both]) == pytest.approx(np.median(converted[both]), rel=0.01)
+
+
+TISSUE, BLOOD, SHARE = 1.0e-3, 40e-3, 0.05  # mm2/s, mm2/s, share of flowing blood
+
+
+def _with_blood(b: list[float]) -> np.ndarray:
+    at = np.array(b)
+    return 1000 * ((1 - SHARE) * np.exp(-at * TISSUE) + SHARE * np.exp(-at * BLOOD))[None, :]
+
+
+def test_blood_is_left_out() -> None:
+    """At b = 500 blood has decayed by exp(-20): the tissue's ADC is left, exact to 1e-9 mm2/s.
+
+    From b = 0 it would be D - ln(1 - f) / 1000 = 1.0513e-3.
+    """
+    b = [0.0, 500.0, 1000.0]
+    found = fit_suppressed_adc(_with_blood(b), b)
+    assert found is not None
+    assert found.adc[0] == pytest.approx(TISSUE, abs=1e-9)
+    assert found.s0[0] == pytest.approx(1000 * (1 - SHARE), rel=1e-6)
+    assert found.b_used == (500.0, 1000.0)
+    assert "perfusion_suppressed" in found.flags
+    plain = fit_adc(_with_blood([0.0, 1000.0]), [0, 1000], method="two_point")
+    assert plain.adc[0] == pytest.approx(TISSUE - np.log(1 - SHARE) / 1000, abs=1e-9)
+    assert "perfusion_suppressed" not in plain.flags
+
+
+def test_low_and_very_high_b_are_both_left_out() -> None:
+    b = [0.0, 20.0, 50.0, 500.0, 1000.0, 3000.0]
+    found = fit_suppressed_adc(_with_blood(b), b, method="ols")
+    assert found is not None
+    assert found.b_used == (500.0, 1000.0)
+    assert found.adc[0] == pytest.approx(TISSUE, abs=1e-9)
+
+
+@pytest.mark.parametrize(
+    "b", [[0.0, 1000.0], [0.0, 50.0, 1000.0], [0.0, 1000.0, 1005.0], [0.0, 1000.0, 3000.0]]
+)
+def test_no_suppressed_fit_without_two_b_values_in_range(b: list[float]) -> None:
+    assert fit_suppressed_adc(_with_blood(b), b) is None
+
+
+def test_suppressed_mask_and_errors_are_those_of_the_plain_fit() -> None:
+    b = [0.0, 500.0, 1000.0]
+    signals = np.repeat(_with_blood(b), 3, axis=0)
+    found = fit_suppressed_adc(signals, b, mask=np.array([True, False, True]))
+    assert found is not None
+    assert np.isnan(found.adc).tolist() == [False, True, False]
+    with pytest.raises(DomainError) as caught:
+        fit_suppressed_adc(signals, [0.0, 1000.0])
+    assert caught.value.code == "adc_shape"

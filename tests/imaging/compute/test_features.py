@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from scipy.stats import norm
 
 from gliomon.common.errors import DomainError
 from imaging.compute.features import RegionMeasurement, region_measurements
+from imaging.compute.quality import FLAGS
 from imaging.compute.volume import Volume
 
 AFFINE = np.diag([2.0, 2.0, 2.5, 1.0])  # one voxel is 0.01 mL
@@ -44,12 +46,12 @@ def test_volumes_are_voxels_times_the_determinant() -> None:
 def test_statistics_of_one_to_hundred() -> None:
     """Mean 50.5, type-7 percentiles 1 + 99 p, SD sqrt(n (n + 1) / 12) = 29.0115, all times 1e-5."""
     found = _by_key(region_measurements(_labels(), {"adc": _adc()}))
-    truth = {"mean": 50.5, "median": 50.5, "p10": 10.9, "p90": 90.1, "p95": 95.05, "sd": 29.0115}
+    truth = {"mean": 50.5, "median": 50.5, "p10": 10.9, "p90": 90.1, "p95": 95.05, "sd": 29.0115, "p5": 5.95}
     for statistic, value in truth.items():
         measured = found["enhancing", "adc", statistic]
         assert measured.value == pytest.approx(value * 1e-5, rel=1e-5)
         assert (measured.unit, measured.n_voxels, measured.nan_share) == ("mm2/s", 100, 0.0)
-        assert measured.flags == ()
+        assert measured.flags == (("adc_l_too_small",) if statistic == "p5" else ())
 
 
 def test_missing_voxels_are_left_out_and_counted() -> None:
@@ -117,6 +119,81 @@ def test_single_voxel_has_no_standard_deviation() -> None:
     found = _by_key(region_measurements(labels, {"adc": _adc()}))
     assert ("enhancing", "adc", "sd") not in found
     assert found["enhancing", "adc", "mean"].n_voxels == 1
+
+
+def _large() -> tuple[Volume, np.ndarray]:
+    """800 enhancing voxels and a mask of them; the rest (200) is left for white matter."""
+    labels = np.zeros((10, 10, 10), dtype=np.uint8)
+    labels[:8] = 4
+    return Volume(labels, AFFINE, "labels", "1"), labels == 4
+
+
+def _white() -> Volume:
+    nawm = np.zeros((10, 10, 10), dtype=np.uint8)
+    nawm[8:] = 1
+    return Volume(nawm, AFFINE, "nawm", "1")
+
+
+def test_lower_component_and_ratio_to_white_matter() -> None:
+    """480 voxels at 0.9 +- 0.1 and 320 at 1.8 +- 0.2 (quantiles of normal distributions) beside white matter of 0.8."""
+    labels, inside = _large()
+    low = norm.ppf((np.arange(480) + 0.5) / 480, 0.9e-3, 0.1e-3)
+    high = norm.ppf((np.arange(320) + 0.5) / 320, 1.8e-3, 0.2e-3)
+    values = np.full(inside.shape, 0.8e-3)
+    values[inside] = np.concatenate([high, low])
+    found = _by_key(
+        region_measurements(labels, {"adc": Volume(values, AFFINE, "adc", "mm2/s")}, nawm=_white())
+    )
+    assert found["enhancing", "adc", "adc_l"].value == pytest.approx(0.9e-3, abs=0.005e-3)
+    assert found["enhancing", "adc", "adc_l"].unit == "mm2/s"
+    assert found["enhancing", "adc", "lcp"].value == pytest.approx(0.6, abs=0.005)
+    assert found["enhancing", "adc", "radc"].value == pytest.approx((0.6 * 0.9 + 0.4 * 1.8) / 0.8)
+    assert {found["enhancing", "adc", name].unit for name in ("lcp", "radc", "skewness", "kurtosis")} == {"1"}
+    assert found["enhancing", "adc", "p5"].flags == ()
+    assert {statistic for region, _, statistic in found if region == "nawm"} == {
+        *("mean", "median", "p5", "p10", "p90", "p95", "sd")
+    }
+
+
+def test_one_population_gives_its_mean_and_says_so() -> None:
+    labels, inside = _large()
+    values = np.full(inside.shape, 0.8e-3)
+    values[inside] = norm.ppf((np.arange(800) + 0.5) / 800, 1.2e-3, 0.2e-3)
+    found = _by_key(region_measurements(labels, {"adc": Volume(values, AFFINE, "adc", "mm2/s")}))
+    assert found["enhancing", "adc", "adc_l"].value == pytest.approx(1.2e-3)
+    assert found["enhancing", "adc", "adc_l"].flags == ("unimodal",)
+    assert ("enhancing", "adc", "lcp") not in found
+    assert ("enhancing", "adc", "radc") not in found
+
+
+def test_hot_spot_and_tumour_burden_of_blood_volume() -> None:
+    """800 voxels from 0.005 to 4.0 in steps of 0.005: 200 up to 1.0, 150 up to 1.75, 450 above; highest tenth 721 to 800."""
+    labels, inside = _large()
+    values = np.full(inside.shape, 1.0)
+    values[inside] = np.arange(1, 801) / 200
+    maps = {"rcbv": Volume(values, AFFINE, "rcbv", "1")}
+    found = _by_key(region_measurements(labels, maps, nawm=_white()))
+    shares = [found["enhancing", "nrcbv", f"ftb_{name}"].value for name in ("low", "mid", "high")]
+    assert shares == pytest.approx([0.25, 0.1875, 0.5625])
+    assert found["enhancing", "nrcbv", "hotspot"].value == pytest.approx(np.arange(721, 801).mean() / 200)
+    assert ("nawm", "nrcbv", "ftb_low") not in found
+    coarse = _by_key(region_measurements(labels, maps, native_voxel_ml={"rcbv": 0.09}))
+    assert coarse["enhancing", "nrcbv", "hotspot"].flags == ("ftb_too_small",)
+    assert ("enhancing", "nrcbv", "ftb_low") not in coarse
+
+
+def test_every_name_fits_its_column_and_every_flag_has_a_sentence() -> None:
+    labels, inside = _large()
+    values = np.random.default_rng(0).gamma(9.0, 0.13, inside.shape)
+    maps = {
+        "adc": Volume(values * 1e-3, AFFINE, "adc", "mm2/s"),
+        "rcbv": Volume(values, AFFINE, "rcbv", "1"),
+    }
+    for native in (0.01, 0.09, 0.9):
+        sizes = {"adc": native, "rcbv": native}
+        found = region_measurements(labels, maps, nawm=_white(), native_voxel_ml=sizes)
+        assert all(len(row.statistic) <= 10 for row in found)
+        assert {flag for row in found for flag in row.flags} <= FLAGS.keys()
 
 
 @pytest.mark.parametrize(
