@@ -9,8 +9,19 @@ import numpy as np
 import numpy.typing as npt
 
 from gliomon.common.errors import DomainError
+from imaging.compute.arterial_input import ArterialInput, select_arterial_input
 from imaging.compute.bolus import GOOD_BASELINE, WIDE_BOLUS_S
+from imaging.compute.bolus_curve import (
+    BolusShape,
+    GammaVariate,
+    SignalShape,
+    bolus_shape,
+    fit_gamma_variate,
+    signal_shape,
+)
+from imaging.compute.deconvolution import Deconvolution, deconvolve
 from imaging.compute.device import one_thread
+from imaging.compute.dual_echo import dual_echo_relaxation
 from imaging.compute.leakage import (
     LeakageModel,
     back_flux_tables,
@@ -27,18 +38,33 @@ from imaging.compute.relaxation import (
     read_protocol,
     relaxation_of,
 )
+from imaging.compute.standardised_cbv import ReferenceScale, learn_reference_scale, standardise_cbv
 
 if TYPE_CHECKING:
     import torch
 
 __all__ = [
+    "ArterialInput",
+    "BolusShape",
+    "Deconvolution",
+    "GammaVariate",
     "NawmRegion",
     "NormalisedCbv",
     "PerfusionMaps",
     "PerfusionQuality",
+    "ReferenceScale",
+    "SignalShape",
+    "bolus_shape",
+    "deconvolve",
+    "dual_echo_relaxation",
+    "fit_gamma_variate",
     "leakage_corrected_cbv",
+    "learn_reference_scale",
     "nawm_contralateral",
     "normalise_cbv",
+    "select_arterial_input",
+    "signal_shape",
+    "standardise_cbv",
 ]
 
 FloatArray = npt.NDArray[np.floating[Any]]
