@@ -258,6 +258,7 @@ def _fired(
         f"{nadir.point.collected_on}, limit +{100 * limit:.0f} %).",
         evidence=(_item(nadir, "nadir"), *(_item(*pair) for pair in zip(run, roles, strict=True))),
         reference=_reference(nadir, point, limit, assumed),
+        limit_percent=100 * limit,
         missing=missing,
     )
 

@@ -66,6 +66,8 @@ class Firing:
         What would end the alert.
     evidence_key : str
         Hash of rule, version and evidence ids: the same evidence never alerts twice.
+    limit_percent : float
+        The rise against the nadir, in %, from which the rule fires.
     preliminary : bool
         True: the finding may be a treatment effect and needs confirmation.
     missing : tuple of str
@@ -81,6 +83,7 @@ class Firing:
     reference: str
     clears_when: str
     evidence_key: str
+    limit_percent: float
     preliminary: bool = False
     missing: tuple[str, ...] = ()
 
@@ -142,6 +145,7 @@ def firing(
     sentence: str,
     evidence: tuple[EvidenceItem, ...],
     reference: str,
+    limit_percent: float,
     preliminary: bool = False,
     missing: tuple[str, ...] = (),
 ) -> Firing:
@@ -156,6 +160,7 @@ def firing(
         reference=reference,
         clears_when=rule.clears_when,
         evidence_key=evidence_key(rule, evidence),
+        limit_percent=limit_percent,
         preliminary=preliminary,
         missing=missing,
     )

@@ -161,6 +161,7 @@ def _fired(
         evidence=_evidence(now, nadir, baseline, end),
         reference=f"nadir {_ml(nadir):.1f} mL of {nadir.on}; baseline: {baseline.reason}; threshold +40 % (RANO 3D)"
         + _certainty(now, nadir),
+        limit_percent=100 * THRESHOLD,
         preliminary=in_window,
         missing=(
             *_missing_radiotherapy(end, never),

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import datetime as dt
-import re
 import uuid
 from typing import Any
 
@@ -27,8 +26,6 @@ RULE_WORDS = {
     "ctdna_molecular_rise": "ctDNA rise",
     "enhancing_volume_beyond_nadir": "enhancing volume",
 }
-# Where the rules write the limit into the alert's reference; the stored words stay true when a rule changes.
-_LIMIT_WORDS = re.compile(r"(?:reference change value|threshold) \+(\d+(?:\.\d+)?) %")
 _BELOW = ("not_detected", "below_lod")
 
 
@@ -215,7 +212,6 @@ def _act(act: AlertAct) -> Act:
 
 def _detail(alert: Alert, user: User) -> AlertDetail:
     evidence = tuple(_point(item) for item in alert.evidence.get("items", ()))
-    limit = _LIMIT_WORDS.search(alert.reference)
     return AlertDetail(
         line=_line(alert),
         rule_version=alert.rule_version,
@@ -224,7 +220,7 @@ def _detail(alert: Alert, user: User) -> AlertDetail:
         evidence=evidence,
         series=_series(alert, evidence),
         missing=tuple(alert.evidence.get("missing", ())),
-        limit_percent=float(limit.group(1)) if limit else None,
+        limit_percent=alert.evidence.get("limit_percent"),
         acts=tuple(_act(act) for act in alert.acts.all()),
         created_at=alert.created_at,
         may_acknowledge=may(user, "alert.acknowledge"),

@@ -11,7 +11,6 @@ from django.db import IntegrityError, transaction
 from analytics.compute.alert_rules import (
     CtdnaPoint,
     Firing,
-    NotFired,
     RadiotherapyEnd,
     SurgeryPoint,
     VolumePoint,
@@ -44,7 +43,7 @@ def alerts_judge(*, timeline: Timeline, measurements: list[Measurement]) -> list
     """
     raised = []
     for found, backfilled in [*_volume_firings(timeline, measurements), *_ctdna_firings(timeline)]:
-        alert = _raise(timeline.patient, found, backfilled)
+        alert = alert_raise(patient=timeline.patient, found=found, backfilled=backfilled)
         if alert is not None:
             raised.append(alert)
     _note_changed_evidence(timeline, measurements)
@@ -108,10 +107,9 @@ def _ctdna_point(result: CtdnaResult) -> CtdnaPoint:
     )
 
 
-def _raise(patient: Patient, found: Firing | NotFired, backfilled: bool) -> Alert | None:
-    """Write the alert unless this rule has alerted on this evidence before."""
-    if not isinstance(found, Firing):
-        return None
+@transaction.atomic
+def alert_raise(*, patient: Patient, found: Firing, backfilled: bool = False) -> Alert | None:
+    """Write the alert and return it; None where this rule has alerted on this evidence before."""
     newest = max(item.date for item in found.evidence)
     alert, created = Alert.objects.get_or_create(
         patient=patient,
@@ -128,6 +126,7 @@ def _raise(patient: Patient, found: Firing | NotFired, backfilled: bool) -> Aler
             "evidence": {
                 "items": [_evidence(item) for item in found.evidence],
                 "missing": list(found.missing),
+                "limit_percent": found.limit_percent,
                 "preliminary": found.preliminary,
             },
             "backfilled": backfilled,

@@ -6,6 +6,7 @@ import datetime as dt
 
 from analytics.compute.alert_rules import Firing, RadiotherapyEnd, VolumePoint, enhancing_volume_beyond_nadir
 from analytics.models import Alert
+from analytics.services.alerts import alert_raise
 from patients.models import Patient
 
 
@@ -20,32 +21,6 @@ def volume_alert(patient: Patient, *, last_ml: float = 9.9, backfilled: bool = F
         points, radiotherapy_end=RadiotherapyEnd("rt", dt.date(2026, 7, 20))
     )
     assert isinstance(found, Firing)
-    return Alert.objects.create(
-        patient=patient,
-        rule_id=found.rule_id,
-        rule_version=found.rule_version,
-        evidence_key=found.evidence_key,
-        severity=found.severity,
-        title=found.title,
-        sentence=found.sentence,
-        reference=found.reference,
-        clears_when=found.clears_when,
-        occurred_on=dt.date(2026, 9, 1),
-        evidence={
-            "items": [
-                {
-                    "record_kind": item.record_kind,
-                    "record_id": item.record_id,
-                    "label": item.label,
-                    "value": item.value,
-                    "unit": item.unit,
-                    "date": item.date.isoformat(),
-                    "role": item.role,
-                }
-                for item in found.evidence
-            ],
-            "missing": list(found.missing),
-            "preliminary": found.preliminary,
-        },
-        backfilled=backfilled,
-    )
+    alert = alert_raise(patient=patient, found=found, backfilled=backfilled)
+    assert alert is not None
+    return alert
