@@ -66,8 +66,8 @@ def runs_of(timepoint: Timepoint) -> list[ImagingRun]:
 
 
 def _measuring_run(outer: str) -> Subquery:
-    """The newest run of a timepoint that stored measurements."""
-    rows = Measurement.objects.filter(timepoint=OuterRef(outer)).order_by("-computed_at")
+    """The newest run of a timepoint that stored measurements: the last asked for, not the last to finish."""
+    rows = Measurement.objects.filter(timepoint=OuterRef(outer)).order_by("-run__created_at")
     return Subquery(rows.values("run")[:1])
 
 
@@ -86,7 +86,7 @@ def measurements_as_of(patient: Patient, moment: dt.datetime) -> list[Measuremen
     rows = (
         Measurement.objects.filter(timepoint__patient=patient, computed_at__lte=moment)
         .select_related("timepoint")
-        .order_by("computed_at")
+        .order_by("run__created_at", "computed_at")
     )
     newest: dict[uuid.UUID, uuid.UUID] = {row.timepoint_id: row.run_id for row in rows}
     return [row for row in rows if newest[row.timepoint_id] == row.run_id]
@@ -123,7 +123,7 @@ def comparability(run_ids: Iterable[uuid.UUID]) -> dict[tuple[uuid.UUID, str], d
 
 def current_volumes(timepoint: Timepoint) -> list[Volume]:
     """The volumes of the visit's newest run that made any, with their segmentation where they are one."""
-    newest = Volume.objects.filter(timepoint=timepoint).order_by("-created_at").values("run")[:1]
+    newest = Volume.objects.filter(timepoint=timepoint).order_by("-run__created_at").values("run")[:1]
     return list(
         Volume.objects.filter(timepoint=timepoint, run=Subquery(newest))
         .select_related("segmentation")

@@ -15,7 +15,6 @@ from imaging.compute.volume import Volume
 from imaging.models import ImagingStep, Measurement
 from imaging.pipeline.steps import StepNotPossible
 from imaging.pipeline.workspace import Workspace
-from imaging.services.processing import inputs_hash
 
 MAPS = ("adc", "rcbv", "k2")
 # Said once at the map; beside every number it would only hide the flags that matter there.
@@ -108,7 +107,7 @@ def _store(workspace: Workspace, found: list[RegionMeasurement], quality: dict[s
     uids = {kind: workspace.uids(_SOURCES[kind]) for kind in MAPS}
     labels = workspace.row("labels", "reference")
     uids["labels"] = list(labels.input_uids) if labels is not None else []
-    digest = inputs_hash(run.timepoint)
+    digest = ImagingStep.objects.get(run=run, name="read").detail["inputs_hash"]
     fresh = [row for row in found if (row.region, row.quantity, row.statistic) not in have]
     for row in fresh:
         workspace.add(

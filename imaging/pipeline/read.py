@@ -11,12 +11,15 @@ from imaging.compute.volume import Volume, same_grid
 from imaging.models import Series
 from imaging.pipeline.workspace import Workspace
 from imaging.services.intake import headers_of, series_by_kind
+from imaging.services.processing import inputs_hash
 
 STRUCTURAL = ("t1", "t1ce", "t2", "flair")
 
 
 def read_series(workspace: Workspace) -> dict[str, Any]:
     """Read the best series of every kind; series that cannot be a volume are named with the reason."""
+    # Taken before the first image is read: what comes in later belongs to another run.
+    digest = inputs_hash(workspace.run.timepoint)
     found = series_by_kind(workspace.run.timepoint)
     refused: list[dict[str, str]] = []
     used: list[str] = []
@@ -28,7 +31,7 @@ def read_series(workspace: Workspace) -> dict[str, Any]:
     if not used:
         reasons = "; ".join(item["reason"] for item in refused[:3]) or "no series of a known kind"
         raise DomainError("no_usable_series", f"no series could be read: {reasons}")
-    return {"used": used, "refused": refused}
+    return {"used": used, "refused": refused, "inputs_hash": digest}
 
 
 def _read_first(
